@@ -1,0 +1,38 @@
+"""NT-Xent (paper section 2.3, equations 1 and 2)."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as collective
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """The mean of equation 2 over all 2M anchors of this process: [M, D], [M, D] -> scalar float32.
+
+    Row i of `first` and row i of `second` are a positive pair; every other row, of every process, is a negative.
+    For ASG first = [x; x_n] and second = [x_p; x_pn]: then 2M = 4N and the sum runs over 4N - 1 embeddings.
+
+    >>> z = torch.ones(3, 4)
+    >>> round(nt_xent(z, z, 0.1).exp().item())  # all alike: each of the other five is as near as the positive
+    5
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise ValueError(f"nt_xent needs two [M, D] tensors of one shape, got {list(first.shape)} and {list(second.shape)}.")
+    with torch.autocast(first.device.type, enabled=False):
+        z = F.normalize(torch.cat([first, second]).float(), dim=1)  # equation 1 becomes a dot product
+        everyone, offset = _gather(z)
+        logits = z @ everyone.T / temperature
+        anchor = torch.arange(len(z), device=z.device)
+        itself = F.one_hot(anchor + offset, len(everyone)).bool()
+        partner = (anchor + len(first)) % len(z) + offset
+        return F.cross_entropy(logits.masked_fill(itself, float("-inf")), partner)
+
+
+def _gather(z: Tensor) -> tuple[Tensor, int]:
+    """All processes' rows, with gradients to all of them, and where this process's own rows begin."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return z, 0
+    return torch.cat(collective.all_gather(z)), dist.get_rank() * len(z)

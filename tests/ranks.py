@@ -1,0 +1,30 @@
+"""What each of two processes does in the tests of torch.distributed; it imports little, because each starts afresh."""
+
+import torch
+import torch.distributed as dist
+
+from asglib.loss import nt_xent
+
+
+def model_and_inputs():
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(6, 8, generator=generator).requires_grad_()
+    first, second = torch.randn(2, 10, 8, generator=generator)
+    return weight, first, second
+
+
+def meet(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+
+
+def loss_and_gradient(rank, folder):
+    """This process's half of the pairs: its loss, and the gradient averaged over the processes as DDP does."""
+    meet(rank, folder)
+    weight, first, second = model_and_inputs()
+    rows = slice(5 * rank, 5 * rank + 5)
+    loss = nt_xent(first[rows] @ weight.T, second[rows] @ weight.T, 0.1)
+    loss.backward()
+    dist.all_reduce(weight.grad)
+    torch.save((loss.detach(), weight.grad / 2), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
