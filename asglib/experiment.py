@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from asglib import audio, datasets, encoder, evaluation, measures, methods, rirs, training
+from asglib import audio, datasets, distributed, encoder, evaluation, measures, methods, rirs, training
 from asglib.audio import Clips
 from asglib.config import ConfigError, Evaluation, Pretraining
 from asglib.corpus import Corpus, Place, load
@@ -35,9 +35,11 @@ def trained(config: Pretraining, place: Place, report=lambda row: None) -> tuple
     """The encoder of a pretraining run and its record: found, resumed or trained now."""
     folder = place.runs / run_name(config, place)
     if not (folder / "record.json").exists():
-        with locked(folder / "lock"):
+        with locked(folder / "lock") if distributed.rank_and_world()[0] == 0 else nullcontext():
+            distributed.meet()
             if not (folder / "record.json").exists():
                 _train(config, place, folder, report)
+            distributed.meet()
     network = encoder.build(config.encoder)
     network.load_state_dict(load_file(folder / "encoder.safetensors"))
     return network.eval().to(place.device), json.loads((folder / "record.json").read_text())
@@ -64,8 +66,10 @@ def _train(config: Pretraining, place: Place, folder: Path, report) -> None:
         report(row | {"run": folder.name})
 
     start = at_epoch(method.to(device).eval())
-    batches = training.Batches(config, clips, targets)
+    batches = training.Batches(config, clips, targets, *distributed.rank_and_world())
     log, failed = training.pretrain(method, config, batches, folder, device, at_epoch, tell, place.workers)
+    if distributed.rank_and_world()[0]:
+        return  # the first process writes
     method.eval()
     spectrograms = method.frontend(waves.to(device))
     record = made_by(config.frontend, device, began) | {
@@ -106,11 +110,11 @@ def joint_labels(corpus: Corpus, rows: pd.DataFrame) -> tuple[torch.Tensor, int,
         ids, classes = labels(corpus, name, key, part)
         parts.append((ids, offset))
         offset += len(classes)
-    if all(ids.ndim == 1 for ids, _ in parts):
+    if all(ids.ndim == 1 and (ids >= 0).all() for ids, _ in parts):
         return torch.cat([ids + start for ids, start in parts]), offset, False
     joint, row = torch.zeros(len(rows), offset), 0
     for ids, start in parts:
-        hot = ids if ids.ndim == 2 else torch.nn.functional.one_hot(ids)
+        hot = ids if ids.ndim == 2 else torch.nn.functional.one_hot(ids.clamp(min=0)) * (ids >= 0)[:, None]
         joint[row: row + len(ids), start: start + hot.shape[1]] = hot.float()
         row += len(ids)
     return joint, offset, True
@@ -118,9 +122,9 @@ def joint_labels(corpus: Corpus, rows: pd.DataFrame) -> tuple[torch.Tensor, int,
 
 def labels(corpus: Corpus, name: str, key: str, rows: pd.DataFrame) -> tuple[torch.Tensor, tuple[str, ...]]:
     """Label ids (or multi-hot) of `rows` for task `key` of set `name`, and the class names; -1: not in this task."""
-    classes = corpus.classes[name][key]
-    ids, _ = datasets.label_ids(rows, replace(datasets.DATASETS[name].tasks[key], classes=tuple(classes)))
-    return torch.as_tensor(ids), classes
+    task, classes, rows = datasets.DATASETS[name].tasks[key], corpus.classes[name][key], rows.copy(deep=False)
+    rows.attrs = {"classes": {task.label: classes}}
+    return torch.as_tensor(datasets.label_ids(rows, task)[0]), classes
 
 
 class Evaluator:

@@ -76,12 +76,18 @@ def _extent(level: np.ndarray, frontend: Frontend) -> tuple[float, float, float,
 
 @styled
 def lines(panels: Mapping[str, Mapping[str, tuple[Sequence, Sequence]]], xlabel: str, ylabels: Sequence[str],
-          levels: Mapping[str, float] | None = None, markers: bool = True, height: float = 3.0) -> Figure:
-    """{title: {method: (x, y)}} as panels of lines in the methods' colours; `levels` are dotted lines {name: y}."""
-    fig, axes = _canvas(1, len(panels), 10, height)
+          levels: Mapping[str, float] | None = None, marks: Sequence[float] = (), markers: bool = True,
+          same: bool = False, height: float = 3.0) -> Figure:
+    """{title: {method: (x, y)}} as panels of lines in the methods' colours, with the `same` y axis or each its own.
+
+    `levels` {name: y} are dotted lines in the first panel, `marks` are dashed lines at some x in all.
+    """
+    fig, axes = _canvas(1, len(panels), 10, height, sharey=same)
     for axis, (title, curves), ylabel in zip(axes[0], panels.items(), ylabels):
         for method, (x, y) in curves.items():
             axis.plot(x, y, color=METHOD_COLOURS[method], marker=METHOD_MARKERS[method] if markers else None, label=method)
+        for mark in marks:
+            axis.axvline(mark, color="#666666", linestyle="--", linewidth=1)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     for name, level in (levels or {}).items():
         axes[0, 0].axhline(level, color=METHOD_COLOURS.get(name.split()[0], "#666666"), linestyle=":", linewidth=1.2)
@@ -94,7 +100,7 @@ def lines(panels: Mapping[str, Mapping[str, tuple[Sequence, Sequence]]], xlabel:
 def shift_curves(records: Sequence[Mapping], height: float = 3.4) -> Figure:
     """Similarity of moved to unmoved clips against the shift, from pretraining records: a line the mean, a dot a seed."""
     fig, axes = _canvas(1, 3, 10, height, sharey=True, width_ratios=(5, 5, 2.6))
-    methods = [name for name in METHOD_COLOURS if any(record["method"] == name for record in records)]
+    methods = list(dict.fromkeys(record["method"] for record in records))
     for place, method in enumerate(methods):
         mine = [record for record in records if record["method"] == method]
         look = {"color": METHOD_COLOURS[method], "marker": METHOD_MARKERS[method]}

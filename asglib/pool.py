@@ -15,6 +15,7 @@ from asglib import datasets
 from asglib.config import Evaluation, Profile
 from asglib.corpus import Place, load
 from asglib.experiment import Evaluator
+from asglib.plans import PLANS, evaluation, everything
 from asglib.runs import record_of
 from asglib.training import settle
 
@@ -39,6 +40,40 @@ def collect(evaluations: list[Evaluation], profile: Profile, place: Place, worke
         reasons = "; ".join(sorted({errors.get(e.pretraining, "not computed") for e in still}))
         raise StudyError(f"{len(still)} of {len(found)} records are missing ({describe(still[0])} is the first): {reasons}")
     return [found[e] | {"profile": profile.name} for e in evaluations]
+
+
+class Ensurer:
+    """ensure(notebook): the runs that a notebook needs are there afterwards, StudyError or DataError if not.
+
+    The first call computes those of all `notebooks` at once; what fails then is told by the notebook it belongs to.
+    """
+
+    def __init__(self, profile: Profile, place: Place, notebooks: list[str], workers: int | None, progress):
+        self.profile, self.place, self.workers, self.progress = profile, place, workers, progress
+        self.together = list(dict.fromkeys(e for name in notebooks for e in self.needs(name)))
+
+    def needs(self, notebook: str) -> list[Evaluation]:
+        number = notebook[:2]
+        if number in ("01", "04"):  # untrained, NONE and ASG of the first seed
+            return [e for e in evaluation(self.profile) if e.pretraining and e.seed == self.profile.seeds[0]
+                    and e.pretraining.method in ("untrained", "NONE", "ASG") and e.setting == "frozen"]
+        return everything(self.profile) if number == "09" else PLANS[number](self.profile) if number in PLANS else []
+
+    def __call__(self, notebook: str) -> None:
+        if self.together:
+            wanted, self.together = self.together, []
+            try:
+                self._collect(wanted)
+            except StudyError:
+                pass  # each notebook asks for its own runs below
+        self._collect(self.needs(notebook), quiet=True)
+
+    def _collect(self, wanted: list[Evaluation], quiet: bool = False) -> None:
+        able, absent = available(wanted, self.place)
+        for name, reason in () if quiet else absent.items():
+            self.progress.say(f"not tested, {reason}")
+        tell = (lambda line: None) if quiet else lambda line: self.progress.update(0, line)
+        collect(able, self.profile, self.place, self.workers, tell)
 
 
 def available(evaluations: list[Evaluation], place: Place) -> tuple[list[Evaluation], dict[str, str]]:

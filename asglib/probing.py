@@ -102,8 +102,10 @@ def answers(systems: dict[str, Callable[[Tensor], Tensor]], questions: Iterable[
     for system, features in systems.items():
         h = {split: embed(features, spectrograms, place) for split, spectrograms in seen.items()}
         moved = {(q.kind, q.length): embed(features, move(seen["test"], q.kind, q.length), place) for q in questions}
+        layers = {factor: _classifier(h["train"], ids["train"][factor], len(toy.CLASSES[factor]), profile, seed)
+                  for factor in {q.factor for q in questions}}
         for q in questions:
-            layer = _classifier(h["train"], ids["train"][q.factor], len(toy.CLASSES[q.factor]), profile, seed)
+            layer = layers[q.factor]
             old = ids["test"][q.factor]
             new = labels_after(q.kind, q.length, q.factor, old, frontend.config)
             used = new >= 0
@@ -164,6 +166,6 @@ def first_batch(config: Pretraining, clips: int, place: Place) -> tuple[nn.Modul
     waves = corpus.clips(corpus.frame[corpus.frame.split == "train"])
     batch, _ = training.Batches(config, waves, None)[0]
     bank = torch.from_numpy(rirs.bank(config.positives.rir_bank, place.cache))
-    mean, std = experiment.statistics(waves, config, LogSpectrogram(config.frontend))
+    mean, std = training.statistics(waves, config, LogSpectrogram(config.frontend))
     method = methods.build(config, bank, mean=mean, std=std)
     return method, *method.views(batch, torch.Generator().manual_seed(config.seed))

@@ -17,7 +17,7 @@ PRETRAINING = ("audio", "batch", "encoder", "frontend", "measures", "positives",
 CONTRASTIVE = PRETRAINING + ("adversaries", "loss", "methods/asg")
 SUPERVISED = PRETRAINING + ("methods/supervised",)
 EVALUATION = ("audio", "encoder", "evaluation", "frontend")
-PACKAGES = ("torch", "torchaudio", "timm", "numpy", "scipy", "scikit-learn", "soundfile", "soxr", "librosa",
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "soundfile", "soxr", "librosa",
             "pyroomacoustics", "pandas")
 
 

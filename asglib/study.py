@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -101,6 +102,18 @@ def settings(notebook: Path, profile: str, parameters: dict[str, Any]) -> dict[s
     if parameters.get("PROFILE", profile) != profile:
         raise StudyError(f"PROFILE={parameters['PROFILE']!r} contradicts the profile {profile!r}; give one of the two.")
     return ({"PROFILE": profile} if "PROFILE" in known else {}) | parameters
+
+
+def literal(text: str) -> Any:
+    """A parameter's value as Python writes it; what is no literal is text.
+
+    >>> literal("3"), literal("smoke")
+    (3, 'smoke')
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def execute(batch: Batch, orders: dict[Path, dict[str, Any]], workers: int,

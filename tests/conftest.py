@@ -49,7 +49,8 @@ def clips_of(paths, cache, start=None, stop=None):
 def small(**changes):
     """A pretraining that takes a fraction of a second: 129 bins, 24 frames, the tiny encoder, 3 steps an epoch."""
     config = Pretraining(corpus="none", frames=24, encoder="tiny", head=(32, 16), batch=8, epochs=2, warmup_epochs=1,
-                         precision="fp32", frontend=Frontend(window=256, n_fft=256), positives=Positives(noise_max=0.01))
+                         precision="fp32", frontend=Frontend(window=256, n_fft=256),
+                         positives=Positives(noise_max=0.01))
     return replace(config, **changes)
 
 
@@ -76,11 +77,11 @@ def tones(tmp_path_factory):
     return folder_of_tones(tmp_path_factory.mktemp("tones"))
 
 
-def run_small(paths, folder, config=None, progress=lambda row: None, labels=None, **how):
+def run_small(paths, folder, config=None, progress=lambda row: None, labels=None, rank=0, world=1, **how):
     """One small pretraining of the files: (method, log, clips that could not be decoded)."""
     config = config or small()
     method = methods.build(config, responses(), classes=2)
-    batches = training.Batches(config, clips_of(paths, Path(folder) / "cache"), labels)
+    batches = training.Batches(config, clips_of(paths, Path(folder) / "cache"), labels, rank, world)
     log, failed = training.pretrain(method, config, batches, Path(folder), CPU, progress=progress, **how)
     return method, log, failed
 

@@ -1,5 +1,7 @@
 """What each of two processes does in the tests of torch.distributed; it imports little, because each starts afresh."""
 
+from pathlib import Path
+
 import torch
 import torch.distributed as dist
 
@@ -27,4 +29,14 @@ def loss_and_gradient(rank, folder):
     loss.backward()
     dist.all_reduce(weight.grad)
     torch.save((loss.detach(), weight.grad / 2), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def pretraining(rank, folder):
+    """One epoch of the small run with this process's half of each batch: its weights and its log."""
+    from conftest import run_small, small
+
+    meet(rank, folder)
+    method, log, _ = run_small(sorted(Path(folder).glob("*.wav")), folder, small(epochs=1), rank=rank, world=2)
+    torch.save((method.state_dict(), log.loss.tolist()), f"{folder}/{rank}.pt")
     dist.destroy_process_group()

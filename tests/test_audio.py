@@ -85,7 +85,8 @@ def test_crops_start_everywhere_equally_often():
     starts = [crop(wave, 90, rng)[0] for _ in range(2_200)]
     counts = np.bincount(np.array(starts, int), minlength=11)
     assert len(counts) == 11 and counts.min() > 140 and counts.max() < 260
-    assert all(np.array_equal(part, np.arange(part[0], part[0] + 90)) for part in (crop(wave, 90, rng) for _ in range(20)))
+    parts = [crop(wave, 90, rng) for _ in range(20)]
+    assert all(np.array_equal(part, np.arange(part[0], part[0] + 90)) for part in parts)
 
 
 def test_short_clips_lie_anywhere_among_zeros():
@@ -131,8 +132,8 @@ def test_each_gives_one_sentence_that_names_the_file(tmp_path):
     for path in broken(tmp_path):
         with pytest.raises(AudioError) as error:
             read(path)
-        found[path.name] = str(error.value)
-        assert found[path.name].startswith(str(path)) and "\n" not in found[path.name] and found[path.name].endswith(".")
+        sentence = found[path.name] = str(error.value)
+        assert sentence.startswith(str(path)) and "\n" not in sentence and sentence.endswith(".")
     assert len(found) == 8
     assert "not finite" in found["nan.wav"] and "not finite" in found["inf.wav"]
     assert "holds no samples" in found["no_samples.wav"]

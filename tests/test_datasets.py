@@ -135,6 +135,8 @@ def test_label_ids():
     with pytest.raises(DataError, match="datasets.load"):
         datasets.label_ids(frame, Task("a", lambda folder: ("nan",)))
     assert len(datasets.label_ids(frame[:0], Task("a", ("nan",)))[0]) == 0
+    joined = pd.concat([frame, pd.DataFrame({"split": ["train"]})], ignore_index=True)  # a set without this column
+    assert datasets.label_ids(joined, Task("a", ("b, c", "nan")))[0].tolist() == [1, 0, -1, -1]
 
 
 def test_classes_of_none_are_those_of_the_train_rows():

@@ -49,8 +49,9 @@ def test_smaller_encoders(name, dim, least, most):
 def test_blocks_begin_as_identities():
     """D12: the last batch normalisation of every residual block has weight 0, all others 1."""
     built = encoder.build("resnet50")
-    last = [m.weight for name, m in built.named_modules() if name.endswith("bn3")]
-    others = [m.weight for name, m in built.named_modules() if isinstance(m, nn.BatchNorm2d) and not name.endswith("bn3")]
+    norms = {name: m.weight for name, m in built.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    last = [weight for name, weight in norms.items() if name.endswith("bn3")]
+    others = [weight for name, weight in norms.items() if not name.endswith("bn3")]
     assert len(last) == 16 and not any(w.any() for w in last)
     assert len(others) == 37 and all((w == 1).all() for w in others)
 

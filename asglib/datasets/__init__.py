@@ -106,7 +106,7 @@ def label_ids(frame: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, .
     that none of them has. DataError: a label that a published class list lacks.
     """
     classes = class_names(frame, task)
-    cells = pa.array(frame[task.label].to_numpy(object), pa.large_string())
+    cells = pa.array(frame[task.label].fillna("").to_numpy(object), pa.large_string())
     parts = pc.split_pattern(cells, ";" if task.multi_label else "\n")  # vectorised: two million rows, 527 classes
     rows, names = pc.list_parent_indices(parts).to_numpy(), pc.list_flatten(parts)
     ids = pc.fill_null(pc.index_in(names, pa.array(classes, pa.large_string())), -1)

@@ -1,0 +1,31 @@
+# make reproduce | test | lab | bench; PROFILE=smoke|small|paper, DATA=folder of the data sets, ONLY="05 06"
+PROFILE ?= smoke
+BASE := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
+PYTHON := .venv/bin/python
+FLAGS := --profile $(PROFILE) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: reproduce test lab bench clean
+reproduce: .venv/done
+	$(PYTHON) -m asglib reproduce $(FLAGS)
+	@echo "Read reports/html/$(PROFILE)/index.html"
+
+# The notebooks run in tests/test_notebooks.py through nbval, on runs that stay in runs/ for make reproduce.
+test: .venv/done
+	$(PYTHON) -m pytest tests
+
+lab: .venv/done
+	$(PYTHON) -m jupyterlab notebooks
+
+bench: .venv/done
+	$(PYTHON) benchmarks/bench.py
+
+.venv/done: requirements.txt pyproject.toml
+	@$(BASE) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(BASE) is older; install python3.11."; exit 1; }
+	$(BASE) -m venv .venv || { echo "The venv module is missing; install python3-venv."; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf .venv runs reports/html/smoke
