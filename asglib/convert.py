@@ -83,7 +83,7 @@ def whole(path: Path, samples: int | None = None) -> bool:
         return False
 
 
-def _write(path: Path, wave: np.ndarray) -> None:
+def _write(path: Path, wave: np.ndarray) -> None:  # D35
     soundfile.write(str(path), wave, audio.RATE, "PCM_16", format="FLAC")
     if not whole(path, len(wave)):
         raise OSError(f"{len(wave)} samples were written and cannot be read back")

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,8 +60,12 @@ def figure(fig: Figure, alt: str, caption: str, dpi: float = 100) -> None:
     display(Markdown(f"*{line}*"), metadata={"caption_of": "image"})  # for JupyterLab; the page has a figcaption
 
 
-def table(frame: pd.DataFrame, caption: str, index: bool | None = None, digits: int = 3) -> None:
-    """Show a DataFrame as an HTML table with numbered caption and header scopes; a default index is left out."""
+def table(frame: pd.DataFrame, caption: str, index: bool | None = None, digits: int = 3,
+          links: Mapping[str, str] | None = None) -> None:
+    """Show a DataFrame as an HTML table with numbered caption and header scopes; a default index is left out.
+
+    A cell whose whole text is a key of `links` becomes a link to that page.
+    """
     import pandas as pd
 
     line = html.escape(caption_line("Table", caption))
@@ -74,6 +78,9 @@ def table(frame: pd.DataFrame, caption: str, index: bool | None = None, digits: 
         head = head.replace("<th></th>", "<td></td>" if name is None else f"<th>{html.escape(str(name))}</th>", 1)
     head = re.sub(r"<th(?=[ >])", '<th scope="col"', head.replace("<th></th>", "<td></td>"))
     body = re.sub(r"<th(?=[ >])", '<th scope="row"', body)
+    for label, address in (links or {}).items():
+        label = html.escape(label, quote=False)  # as pandas writes it
+        body = body.replace(f"<td>{label}</td>", f'<td><a href="{html.escape(address)}">{label}</a></td>')
     display(HTML(f'<div class="scroll" role="region" tabindex="0" aria-label="{line.split(":")[0]}">'
                  f"{opening}><caption><span>{line}</span></caption>{head}</thead>{body}</div>"))
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from asglib import audio, files
 
 DEFECTS = ("undecodable", "truncated", "too_short", "silent")
-SHORTEST = 0.1  # s: fewer than ten frames of 10 ms
+SHORTEST = 0.1  # s: fewer than ten frames of 10 ms, D34
 SILENT = 1e-4  # largest sample: -80 dB of full scale; muted clips that went through a lossy codec are not exactly 0
 LARGEST_OGG_PAGE = 65_307  # bytes, RFC 3533
 UNREADABLE = (audio.AudioError, OSError, ValueError, MemoryError)  # a header may promise 2**63 samples

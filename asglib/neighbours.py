@@ -20,13 +20,12 @@ from asglib.probing import embed
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Test clips of one set: their labels, and by method the row of each clip's nearest neighbour and how near it is."""
+    """Test clips of one set: their name and labels, and by method the row of each clip's nearest neighbour."""
 
     name: str
     rows: pd.DataFrame
     factors: tuple[str, ...]
     nearest: dict[str, np.ndarray]
-    cosine: dict[str, np.ndarray]
 
     def agreement(self) -> dict[str, dict[str, float]]:
         """By method and factor the share of clips whose nearest neighbour has the same label."""
@@ -58,13 +57,12 @@ def neighbours(systems: dict[str, nn.Module], profile: Profile, place: Place, li
     frontend = LogSpectrogram(profile.pretraining.frontend)
     waves = np.stack([audio.segments(clips.whole(i), frames * frontend.config.hop)[0] for i in range(len(clips))])
     spectrograms = frontend(torch.from_numpy(waves))
-    nearest, cosine = {}, {}
+    nearest = {}
     for method, network in systems.items():
         h = F.normalize(embed(network, spectrograms, place), dim=1)
-        best = (h @ h.T).fill_diagonal_(-2).max(1)
-        nearest[method], cosine[method] = best.indices.numpy(), best.values.numpy()
+        nearest[method] = (h @ h.T).fill_diagonal_(-2).argmax(1).numpy()
     factors = tuple(task.label for task in row.tasks.values() if not task.multi_label)
-    return Neighbours(name, rows.iloc[clips.keep].reset_index(drop=True), factors, nearest, cosine)
+    return Neighbours(name, rows.iloc[clips.keep].reset_index(drop=True), factors, nearest)
 
 
 def _there(name: str, place: Place) -> bool:

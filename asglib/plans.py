@@ -9,13 +9,11 @@ from asglib.config import ABLATION, Evaluation, Pretraining, Profile
 
 def pretraining(profile: Profile, method: str, seed: int, mel: bool = False, corpus: str | None = None) -> Pretraining:
     """The profile's pretraining of one method; Sup. and untrained differ from the others as section 3.4 says."""
-    base = profile.pretraining
+    base = profile.supervised if method == "Sup." and profile.supervised else profile.pretraining
     frontend = replace(base.frontend, n_mels=profile.n_mels) if mel else base.frontend
     run = replace(base, seed=seed, frontend=frontend, corpus=corpus or base.corpus)
     if method == "untrained":
         return replace(run, method=method, warmup_epochs=0, epochs=0)
-    if method == "Sup." and base.optimizer == "lars":  # 3.4: lr 0.4 at batch 1024, 52,560 steps of AudioSet
-        return replace(run, method=method, batch=1024, lr_per_256=0.1, epochs=30, warmup_epochs=0)
     return replace(run, method=method)
 
 

@@ -84,15 +84,15 @@ def test_l_ms_is_the_same_share_of_other_inputs():
 # --- profiles and plans ------------------------------------------------------------------------------------------
 
 def test_a_profile_is_a_value():
-    assert list(config.PROFILES) == ["smoke", "small", "paper"]
-    assert [config.profile(name) for name in config.PROFILES] == [SMOKE, SMALL, PAPER]
-    assert [p.evidence for p in (SMOKE, SMALL, PAPER)] == [False, True, True]
-    assert SMOKE.differs and SMALL.differs and not PAPER.differs
-    with pytest.raises(ConfigError, match="profile 'big' is unknown; use smoke, small, paper"):
+    assert [config.profile(name) for name in ("smoke", "small", "paper")] == [SMOKE, SMALL, PAPER]
+    assert all(config.profile(name).name == name for name in config.PROFILES)
+    assert [name for name, profile in config.PROFILES.items() if not profile.evidence] == ["smoke"]
+    assert [name for name, profile in config.PROFILES.items() if not profile.differs] == ["paper"]
+    with pytest.raises(ConfigError, match="profile 'big' is unknown; use smoke, small, .*paper"):
         config.profile("big")
 
 
-@pytest.mark.parametrize("profile", [SMOKE, SMALL, PAPER], ids=lambda p: p.name)
+@pytest.mark.parametrize("profile", config.PROFILES.values(), ids=config.PROFILES)
 def test_compared_runs_differ_in_their_method_only(profile):
     """In the ablation the same seeds, data and training for every method."""
     found = plans.ablation(profile)
@@ -103,7 +103,7 @@ def test_compared_runs_differ_in_their_method_only(profile):
     assert all(e.seed == e.pretraining.seed for e in found)
 
 
-@pytest.mark.parametrize("profile", [SMOKE, SMALL, PAPER], ids=lambda p: p.name)
+@pytest.mark.parametrize("profile", config.PROFILES.values(), ids=config.PROFILES)
 def test_every_plan_can_be_made(profile):
     everything = plans.everything(profile)
     assert len(everything) == len(set(everything)) > 100

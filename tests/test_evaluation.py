@@ -53,6 +53,7 @@ def test_average_precision_written_out():
     assert found == [pytest.approx(5 / 6), None, pytest.approx(1 / 4)]
     assert found[0] == pytest.approx(average_precision_score([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]))
     assert evaluation.mean_average_precision(found) == pytest.approx((5 / 6 + 1 / 4) / 2)
+    assert evaluation.mean_average_precision([None, 0.0, 1.0]) == 0.5
     assert evaluation.mean_average_precision([None, None]) is None
 
 
@@ -85,8 +86,9 @@ def lengths(tmp_path):
 
 
 def test_every_segment_is_embedded_once_and_in_order(lengths):
-    found = embed(evaluation.blocks, FRONTEND, lengths, 40, CPU, batch=3)
-    assert found.clip.tolist() == [0, 1, 1, 1, 2, 3, 3, 3, 3]
+    sizes = []
+    found = embed(lambda s: sizes.append(len(s)) or evaluation.blocks(s), FRONTEND, lengths, 40, CPU, batch=4)
+    assert found.clip.tolist() == [0, 1, 1, 1, 2, 3, 3, 3, 3] and sizes == [4, 4, 1]
     alone = [evaluation.blocks(FRONTEND(torch.from_numpy(part)[None]))[0]
              for i in range(4) for part in audio.segments(lengths.whole(i), 6_400)]
     torch.testing.assert_close(found.features, torch.stack(alone), rtol=1e-5, atol=1e-4)

@@ -342,7 +342,7 @@ def test_what_cannot_be_decoded_is_left_out_of_its_batches_and_listed(tones, tmp
     broken.write_text("no audio")
     method, log, failed = run_small([broken, *tones[:15]], tmp_path / "run")
     assert len(log) == 4 and np.isfinite(log.loss).all()
-    assert len(failed) == 2 and all(str(broken) in entry for entry in failed)  # once an epoch
+    assert len(set(failed)) == 1 and failed[0].startswith(str(broken))
     batches = Batches(small(), clips_of([broken, *tones[:15]], tmp_path), None)
     assert sorted(n for step in (0, 1) for n in batches[step][0].clips.tolist()) == list(range(1, 16))
 

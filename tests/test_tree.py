@@ -10,11 +10,11 @@ from conftest import ROOT
 LIBRARY = ROOT / "asglib"
 FLOORS = [
     "config files batch audio frontend positives adversaries encoder loss",
-    "toy datasets rirs provenance measures statistics audit records comparison results figures display listen fetch"
-    " unpack inspection convert",
+    "toy datasets rirs provenance measures statistics distributed audit records comparison results figures charts panels"
+    " display listen fetch unpack inspection convert",
     "methods training evaluation",
-    "plans corpus runs experiment pool probing neighbours",
-    "study report prepare download doctor explorer __main__",
+    "plans corpus runs experiment pool probing neighbours maps",
+    "study report prepare download doctor explorer forecast scorecard __main__",
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 SHARED = {"config", "files", "batch"}  # the rooms of the ground floor that others on it may use

@@ -69,7 +69,7 @@ def youtube_id(stem: str, ids: Container[str]) -> tuple[str, str] | None:
 def build(folder: Path) -> pd.DataFrame:
     """Index of the clips that are there; attrs["duplicated"]: further copies of a clip, ["unlisted"]: files of no clip.
 
-    DATA-2: the id alone keys a clip (official lists hold each video once); of several copies the first that is not
+    D21: the id alone keys a clip (official lists hold each video once); of several copies the first that is not
     empty in path order counts. Missing clips are listed by id, as nothing fixes what their file would be called.
     """
     names, labels, splits = class_names(folder), {}, {}

@@ -32,7 +32,7 @@ def esc_classes(folder: Path) -> tuple[str, ...]:
 def esc50(folder: Path) -> pd.DataFrame:
     """Clips by meta/esc50.csv, whose filename column holds in forks that rename files too; group: source recording."""
     rows = [{"path": f"audio/{row['filename']}", "category": row["category"], "fold": int(row["fold"]),
-             # D: single split, fold 5 is the test fold; full 5-fold CV through `fold` (DATA-1)
+             # D20: fold 5 is the test fold; `fold` has all five
              "split": "test" if row["fold"] == "5" else "train", "group": row["src_file"]}
             for row in records(folder / "meta/esc50.csv", ("filename", "fold", "target", "category", "src_file"))]
     return index(folder, rows, ("category",))
@@ -70,7 +70,7 @@ def dcase2013(folder: Path) -> pd.DataFrame:
 
 
 def desed(folder: Path) -> pd.DataFrame:
-    """The real recordings; a clip's labels are the union of its events' (DATA-9), none for clips without an event."""
+    """The real recordings; a clip's labels are the union of its events' (D28), none for clips without an event."""
     base = next((path for path in (folder / "dataset", folder) if (path / "metadata").is_dir()), None)
     prefix = "dataset/" if base == folder / "dataset" else ""
     rows, absent = [], []
@@ -91,7 +91,7 @@ def desed(folder: Path) -> pd.DataFrame:
 def birds2018(folder: Path) -> pd.DataFrame:
     """The three development sets of which lists are there; files are found by their name, whatever the folder.
 
-    DATA-10: no split is published; in each set and class the fifth of clips whose id's SHA-256 comes first is test.
+    D29: no split is published; in each set and class the fifth of clips whose id's SHA-256 comes first is test.
     """
     lists = [path for name in BIRD_LISTS if (path := place(folder, name) or next(folder.glob(f"*/{name}"), None))]
     if not lists:
@@ -149,7 +149,7 @@ BIRDS2018 = DataSet(
 DCASE2013 = DataSet(
     name="dcase2013", title="DCASE 2013 scenes", folders=("dcase2013", "DCASE2013"), build=dcase2013,
     tasks={"scene": Task("scene", SCENES_2013)},
-    seconds=10.0,  # DATA-12: 30 s clips are cut into parts of 10 s, as T = 3000 fits no batch of 64
+    seconds=10.0,  # D31: 30 s clips are cut into parts of 10 s, as T = 3000 fits no batch of 64
     split_rule="train = the development set, test = the published test set; the latter's official folds are in `fold`.",
     split_source="the two official archives", licence="Creative Commons",
     citation="Stowell et al., Detection and classification of acoustic scenes and events, IEEE Trans. Multimedia 2015",

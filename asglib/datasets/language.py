@@ -16,7 +16,7 @@ NAME = re.compile(r"(en|de|es)_[mf]_([0-9a-f]{32})\.fragment\d+(\.(?:speed|pitch
 def build(folder: Path) -> pd.DataFrame:
     """Fragments under train/ and test/ at any depth; group: the recording; attrs["dropped"]: augmented copies left out.
 
-    DATA-11: there is no valid part; of each language the tenth of train recordings whose hash comes first is ours,
+    D30: there is no valid part; of each language the tenth of train recordings whose hash comes first is ours,
     without the augmented copies of what is held out, which are no recordings.
     """
     found = [(path, set(path.split("/")[:-1]), NAME.fullmatch(path.rsplit("/", 1)[-1])) for path in audio(folder)]

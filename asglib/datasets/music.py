@@ -34,7 +34,7 @@ def nsynth(folder: Path) -> pd.DataFrame:
 def musan(folder: Path) -> pd.DataFrame:
     """Whole recordings; a line of ANNOTATIONS without its file is missing, a file without a line is a row.
 
-    DATA-8: no split is published; in each class and source the 20 % of recordings whose name's SHA-256 comes first
+    D27: no split is published; in each class and source the 20 % of recordings whose name's SHA-256 comes first
     are the test part, so that no recording is cut into both.
     """
     paths = {f"{kind}/{path}" for kind in ("music", "speech", "noise") for path in audio(need(folder / kind))}
@@ -62,7 +62,7 @@ def notes(folder: Path) -> pd.DataFrame:
 NSYNTH = DataSet(
     name="nsynth", title="NSynth, instrument families (NS)", folders=("nsynth", "NSynth"), build=nsynth,
     tasks={"family": Task("family", FAMILIES)}, seconds=4.0,
-    # DATA-14: synth_lead keeps its id, although no valid or test note has it, so that the head has 11 outputs.
+    # D33: synth_lead keeps its id, although no valid or test note has it, so that the head has 11 outputs.
     split_rule="The three official archives; no instrument of train is in valid or test.",
     split_source="the official archives", licence="CC BY 4.0",
     citation="Engel et al., Neural audio synthesis of musical notes with WaveNet autoencoders, ICML 2017",
@@ -73,7 +73,7 @@ NSYNTH = DataSet(
 MUSAN = DataSet(
     name="musan", title="MUSAN, music, speech or noise (MS)", folders=("musan", "MUSAN"), build=musan,
     tasks={"kind": Task("kind", ("music", "speech", "noise"))},
-    seconds=10.0,  # DATA-8: the average, 194.6 s, is no usable T; recordings are cut into parts of 10 s
+    seconds=10.0,  # D27: the average, 194.6 s, is no usable T; recordings are cut into parts of 10 s
     split_rule="In each class and source, the 20 % of recordings whose path's SHA-256 comes first are the test part.",
     split_source="ours; neither the paper nor those it compares with publish one",
     licence="CC variants and US public domain, file by file",

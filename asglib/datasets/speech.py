@@ -46,7 +46,7 @@ def librispeech(folder: Path) -> pd.DataFrame:
     lists = {split: folder / f"{split}_split.txt" for split in ("train", "test")}
     if all(path.exists() for path in lists.values()):
         splits = {name: split for split, path in lists.items() for name in lines(path)}
-    else:  # DATA-4: no official split; ours holds a fifth of each speaker's utterances out
+    else:  # D23: no official split; ours holds a fifth of each speaker's utterances out
         test = held_out(ids, (name.split("-")[0] for name in ids), 0.2)
         splits = {name: "test" if name in test else "train" for name in ids}
     rows = [{"path": f"{prefix}{name.split('-')[0]}/{name.split('-')[1]}/{name}.flac", "speaker": name.split("-")[0],
@@ -65,9 +65,9 @@ def _commands(folder: Path, words: tuple[str, ...]) -> list[dict]:
 
 
 def speech_commands_v1(folder: Path) -> pd.DataFrame:
-    """Ten commands and the background noises as an eleventh class, "silence" (DATA-5).
+    """Ten commands and the background noises as an eleventh class, "silence" (D24).
 
-    DATA-6: noise files are cut into 1 s windows every 0.5 s; running_tap is valid, the others train (the recipe of
+    D25: noise files are cut into 1 s windows every 0.5 s; running_tap is valid, the others train (the recipe of
     TensorFlow Datasets and HEAR); test windows come from the separate test archive, when it is in test_set/.
     """
     rows = _commands(folder, TEN)
@@ -150,7 +150,7 @@ SPEECH_COMMANDS_V2 = DataSet(
 VOXCELEB1 = DataSet(
     name="voxceleb1", title="VoxCeleb1, speakers (VC)", folders=("voxceleb1", "VoxCeleb1", "voxceleb"), build=voxceleb1,
     tasks={"speaker": Task("speaker")}, seconds=8.2,
-    # DATA-7: the classes are the speakers that are there.
+    # D26: the classes are the speakers that are there.
     split_rule="iden_split.txt: 1 train, 2 valid, 3 test. With both zips 1,251 speakers, with the dev zip alone the "
                "1,211 that the paper names beside the 153,516 clips of both.",
     split_source="the official identification split", licence="CC BY 4.0 (research; ask the authors for access)",

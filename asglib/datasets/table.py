@@ -35,7 +35,7 @@ class DataSet:
     `build(folder)` returns the index: path (POSIX, relative to the folder), a text column a task ("": the clip has
     no label for it), split ("train", "valid", "test"), fold (-1: none), start and stop (seconds, NaN: whole file),
     group (what must not cross splits, "": nothing). Files that are listed but not there are in attrs["missing"],
-    those of length zero in attrs["empty"]; neither is a row (DATA-13).
+    those of length zero in attrs["empty"]; neither is a row (D32).
     """
 
     name: str

@@ -36,7 +36,7 @@ def rows(folder: Path) -> Iterator[tuple[str, int, str, str]]:
 
 
 def classes(folder: Path) -> tuple[str, ...]:
-    """The labels of the release's list, sorted; 309 in the published one (DATA-3)."""
+    """The labels of the release's list, sorted; 309 in the published one (D22)."""
     return tuple(sorted({label for _, _, label, _ in rows(folder)}))
 
 

@@ -1,0 +1,47 @@
+"""README says what is true: its commands, files and decisions exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_its_make_targets_exist():
+    targets = set(re.findall(r"`?make ([a-z]+)", README))
+    assert {"reproduce", "test", "lab", "bench"} <= targets
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert targets <= known
+
+
+def test_its_commands_are_known():
+    words = set(re.findall(r"python -m asglib ([a-z]+)", README))
+    assert len(words) >= 4
+    said = subprocess.run([sys.executable, "-m", "asglib", "--help"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert all(f"    {word} " in said for word in words), words
+
+
+def test_its_links_lead_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    rooms = re.findall(r"`((?:asglib|notebooks|reports|tests|benchmarks)/[\w./-]+)`", README)
+    assert len(links) + len(rooms) >= 20
+    assert [path for path in links + rooms if not (ROOT / path).exists()] == []
+
+
+def test_every_decision_is_stated_once_and_referenced_in_the_code():
+    stated = re.findall(r"^\*\*(D\d+)\*\*", README, re.M)
+    assert len(stated) >= 12 and len(stated) == len(set(stated))
+    code = "\n".join(path.read_text() for path in (ROOT / "asglib").rglob("*.py"))
+    used = set(re.findall(r"\bD\d+\b", code))
+    assert used - set(stated) == set(), "referenced but not stated"
+    assert set(stated) - used == set(), "stated but referenced nowhere"
+
+
+def test_no_address_of_a_package_registry_is_in_the_tree():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    text = [path for path in tracked if path.endswith((".py", ".md", ".toml", ".txt", ".yml", "Makefile", "run"))]
+    assert len(text) > 40
+    bad = [path for path in text if re.search("index" + r"-url|pypi\." + "org", (ROOT / path).read_text())]
+    assert bad == []
