@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--only", nargs="+", metavar="NN", help="these notebooks only, and the runs they need")
     sub.add_argument("--seeds", metavar="0,1,2", help="other pretraining seeds than the profile's")
     sub.add_argument("--set", nargs="+", metavar="NAME=VALUE", default=[], help="notebook parameters; unknown ones are refused")
+    sub.add_argument("--found", action="store_true", help="compute nothing: render the runs that are there, name the others")
     sub.add_argument("--workers", type=int, help="runs at a time (default: one a core, or one on a GPU)")
     sub.add_argument("--out", metavar="FOLDER", help="default reports/html/PROFILE")
     sub.add_argument("--dry-run", action="store_true", help="print every run with clips, steps, hours and disk; run nothing")
@@ -78,6 +79,8 @@ def _reproduce(a: argparse.Namespace) -> int:
     from asglib.display import Progress
     name = a.profile + (f":{a.seeds}" if a.seeds else "")
     profile, place = config.profile(name), _place(a)
+    if a.found:
+        os.environ["ASG_COMPUTE"] = "0"
     if a.dry_run:
         table = forecast.forecast(profile, place, a.views_per_second)
         print(table.to_string(index=False, float_format=lambda x: f"{x:.2f}"))

@@ -8,6 +8,7 @@ The average of a system or a difference is the last column.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from asglib.statistics import mean_t
 
 Rows = Sequence[str] | Mapping[str, Mapping[str, str]]
 OTHER = "#444444"  # a row whose label does not begin with a method
+SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
 
 
@@ -30,8 +32,8 @@ def scores(frame: pd.DataFrame, rows: Rows, columns: Sequence[str], setting: str
 
     rows: methods, or {label: {"method": "ASG", "frontend": "mel", "corpus": "toy-a"}}; `shared` holds for all rows.
     """
-    named = rows if isinstance(rows, Mapping) else {row: {"method": row} for row in rows}
-    asked = {label: {"frontend": "linear", "corpus": None} | shared | row for label, row in named.items()}
+    named = rows.items() if isinstance(rows, Mapping) else [(row, {"method": row}) for row in rows]
+    asked = {label: {"frontend": "linear", "corpus": None} | shared | row for label, row in named}
     columns, known, cells, dots = list(columns), {}, [], []
     for label, how in asked.items():
         kind = how["frontend"], how["corpus"]
@@ -55,11 +57,18 @@ def differences(frame: pd.DataFrame, pairs: Mapping[str, tuple], columns: Sequen
         one, other = (percent(choose(frame, side, setting, frontend, corpus), list(columns)) for side in pair)
         used = [column for column in columns if found.tasks.loc[column, "n"]]
         lines = pd.DataFrame([*found.tasks.to_dict("records"), found.average.to_dict()])
-        texts = [results.describe(line) if line["n"] else "not tested" for line in lines.to_dict("records")]
+        texts = [_difference(line) for line in lines.to_dict("records")]
         texts[-1] += f", {len(used)} of {len(columns)} tasks" * (0 < len(used) < len(columns))
         cells.append(lines.assign(row=label, column=[*columns, results.AVERAGE], text=texts))
         dots.append(_dots(label, one - other, used))
     return pd.concat(cells, ignore_index=True), pd.concat(dots, ignore_index=True)
+
+
+def _difference(cell: Mapping) -> str:
+    if not cell["unit"]:
+        return "no interval" if cell["n"] else "not tested"
+    count = f"{cell['n']}{', over clips' * (cell['unit'] == 'clips')}"
+    return f"{cell['mean']:+.1f} [{cell['low']:+.1f}, {cell['high']:+.1f}] ({count})"
 
 
 def _dots(label: str, values: pd.DataFrame, averaged: list[str]) -> pd.DataFrame:
@@ -75,7 +84,7 @@ def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
     for (row, column), part in dots.groupby(["row", "column"], sort=False):
         values = part["value"].astype(float)
         cell = row_of(*mean_t(values), unit="seeds") if len(part) > 1 else row_of(values.iloc[0], n=1, note="one seed")
-        half = " ± " + form.format((cell["high"] - cell["low"]) / 2) if len(part) > 1 else ""
+        half = " ± " + form.replace("+", "").format((cell["high"] - cell["low"]) / 2) if len(part) > 1 else ""
         found.append({"row": row, "column": column, **cell, "text": f"{form.format(cell['mean'])}{half} ({len(part)})"})
     return pd.DataFrame(found, columns=["row", "column", *row_of(), "text"])
 
@@ -83,35 +92,35 @@ def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
 def printed(rows: Mapping[str, tuple[int, str] | None], columns: Sequence[str], setting: str) -> pd.DataFrame:
     """The paper's numbers as cells without intervals: {label: (table, method)}, None where it prints nothing.
 
-    The average is recomputed from the cells, so that table 2's can stand beside table 4's.
+    The average is the printed one, or computed where a table prints none, so that table 2 can stand beside table 4.
     """
     tables, found = audit.paper_tables(), []
+    named = set(tables.loc[tables["column"] == audit.AVERAGE, "table"])
     for label, where in rows.items():
         values = [where and audit.cell(tables, *where, column, setting) for column in columns]
-        values.append(None if None in values else float(np.mean(values)))
-        found += [{"row": label, "column": column, **row_of(np.nan if value is None else value, note="not printed"),
-                   "text": "–" if value is None else f"{value:.1f}"}
-                  for column, value in zip([*columns, results.AVERAGE], values)]
+        values.append(None if None in values else float(np.mean(values)) if where[0] not in named else
+                      audit.cell(tables, *where, audit.AVERAGE, setting))
+        for column, value in zip([*columns, results.AVERAGE], values):
+            cell = row_of(note="not printed") if value is None else row_of(value)
+            found.append({"row": label, "column": column, **cell, "text": "–" if value is None else f"{value:.1f}"})
     return pd.DataFrame(found)
 
 
 def similarities(records: Sequence[Mapping]) -> pd.DataFrame:
     """Of pretraining records, the similarity of moved clips to themselves, averaged over the shifts above 0: dots."""
     kinds = ("FT", "FF", "SF", "ST")
-    return pd.DataFrame([{"row": record["method"], "column": kind, "seed": record["seed"],
-                          "value": float(np.mean([value for shift, value in _curve(record, kind) if shift]))}
-                         for record in records for kind in kinds], columns=["row", "column", "seed", "value"])
-
-
-def _curve(record: Mapping, kind: str) -> list[tuple[float, float]]:
-    values = record["curves"][kind]
-    return list(zip(record["shifts"], values)) if len(values) > 1 else [(1.0, values[0])]
+    found = []
+    for record, kind in product(records, kinds):
+        moved = [value for shift, value in zip(record["shifts"], record["curves"][kind]) if shift]
+        value = np.mean(moved or record["curves"][kind])  # a flip has no length, and one value
+        found.append((record["method"], kind, record["seed"], value))
+    return pd.DataFrame(found, columns=["row", "column", "seed", "value"])
 
 
 def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.DataFrame:
     """The cells as a table for reading: rows by columns, in their order."""
-    order = {"index": list(dict.fromkeys(cells["row"])), "columns": list(dict.fromkeys(cells["column"]))}
-    return cells.pivot(index="row", columns="column", values=value).reindex(**order).rename_axis(name)
+    table = cells.pivot(index="row", columns="column", values=value)
+    return table.loc[cells["row"].unique(), cells["column"].unique()].rename_axis(name)
 
 
 def basis(cells: pd.DataFrame, frame: pd.DataFrame | None = None) -> str:
@@ -119,9 +128,9 @@ def basis(cells: pd.DataFrame, frame: pd.DataFrame | None = None) -> str:
     there = cells[cells["n"] > 0]
     if there.empty:
         return "no runs"
-    words = {"seeds": "95 % t intervals over seeds", "clips": "95 % bootstrap intervals over test clips"}
     told = [f"n = {_range(there['n'])} seed" + "s" * int(there["n"].max() > 1)]
-    told += [text for unit, text in words.items() if unit in set(there["unit"])]
+    told += ["95 % t intervals over seeds"] * ("seeds" in set(there["unit"]))
+    told += ["95 % bootstrap intervals over test clips"] * ("clips" in set(there["unit"]))
     if frame is not None:
         tested = frame[frame["key"].isin(there["column"]) & frame["counts"].notna()]["counts"].map(lambda c: c["test"])
         told += [f"{_range(tested)} test clips a task"] if len(tested) else []
@@ -134,16 +143,13 @@ def _range(numbers: pd.Series) -> str:
 
 
 def extremes(cells: pd.DataFrame, unit: str = "percent", form: str = "{:.1f}") -> str:
-    """Each column's highest and lowest row, for an alt text: "toy/order: FT highest at 92.1, NONE lowest at 80.0 percent"."""
+    """Each column's highest and lowest row, for an alt text: "toy/order: FT highest at 92.1, NONE lowest at 80.0"."""
     told = []
     for column, part in cells.groupby("column", sort=False):
-        there = part.dropna(subset="mean").sort_values("mean", kind="stable")
-        if there.empty:
-            told.append(f"{column}: not tested")
-            continue
-        ends = [f"{line['row']} {word} at {form.format(line['mean'])}"
-                for line, word in ((there.iloc[-1], "highest"), (there.iloc[0], "lowest"))]
-        told.append(f"{column}: {', '.join(ends[:len(there)])} {unit}".rstrip())
+        there = part.dropna(subset="mean").sort_values("mean", kind="stable")[["row", "mean"]].values.tolist()
+        ends = [f"{row} highest at {form.format(mean)}" for row, mean in there[-1:]]
+        ends += [f"{row} lowest at {form.format(mean)}" for row, mean in there[:-1][:1]]
+        told.append(f"{column}: {', '.join(ends)} {unit}".rstrip() if ends else f"{column}: not tested")
     return "; ".join(told)
 
 
@@ -154,21 +160,20 @@ def dot_intervals(bands: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]],
 
     dots None: plain numbers, say the paper's, as open markers. `zero` draws a line at 0, `titles` renames columns.
     """
-    rows = {title: list(dict.fromkeys(cells["row"])) for title, (cells, _) in bands.items()}
-    heights = [1.0 + 0.3 * len(names) for names in rows.values()]
+    heights = [1.0 + 0.3 * cells["row"].nunique() for cells, _ in bands.values()]
     fig = Figure(figsize=(width, sum(heights)), layout="constrained")
-    for part, (title, (cells, dots)) in zip(fig.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0],
-                                            bands.items()):
-        columns = list(dict.fromkeys(cells["column"]))
+    parts = fig.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, (title, (cells, dots)) in zip(parts, bands.items()):
+        rows, columns = cells["row"].unique(), cells["column"].unique()
         crowded = len(columns) * max(map(len, columns)) > 9 * width
         axes = part.subplots(1, len(columns), squeeze=False, sharey=True, sharex=zero)[0]
         for axis, column in zip(axes, columns):
             mine = None if dots is None else dots[dots["column"] == column]
-            _panel(axis, rows[title], cells[cells["column"] == column].set_index("row"), mine, column)
+            _panel(axis, rows, cells[cells["column"] == column].set_index("row"), mine, column)
             axis.set_title((titles or {}).get(column, column.replace("/", "/\n") if crowded else column))
             if zero:
                 axis.axvline(0, color="#666666", linewidth=1, linestyle=":", gid="zero")
-        axes[0].set(yticks=range(len(rows[title])), yticklabels=rows[title], ylim=(len(rows[title]) - 0.5, -0.6))
+        axes[0].set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.6))
         part.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
         part.supxlabel(xlabel, fontsize=10)
     return fig
@@ -180,17 +185,16 @@ def _panel(axis, rows: Sequence[str], cells: pd.DataFrame, dots: pd.DataFrame | 
         cell, method = cells.loc[row], row.split()[0].rstrip(",")
         look = {"color": METHOD_COLOURS.get(method, OTHER), "marker": METHOD_MARKERS.get(method, "o")}
         if np.isnan(cell["mean"]):
-            note = cell["note"] if dots is None else "no interval" if cell["n"] else "not tested"
+            note = cell["note"] if cell["note"] in SHORT else "no interval" if cell["n"] else "not tested"
             axis.text(0.5, place, note, transform=axis.get_yaxis_transform(), ha="center", va="center", fontsize=8,
                       color="#666666", gid=f"absent|{row}|{column}")
         if not np.isnan(cell["low"]):
             axis.plot([cell["low"], cell["high"]], [place, place], color=look["color"], gid=f"interval|{row}|{column}")
         axis.plot([cell["mean"]], [place], **look, linestyle="", gid=f"mean|{row}|{column}",
                   **{"markerfacecolor": "white"} if dots is None else {})
-        if dots is not None:
-            values = dots.loc[dots["row"] == row, "value"]
-            axis.plot(values, [place - ABOVE] * len(values), linestyle="", marker="o", markersize=3.2,
-                      color=look["color"], alpha=0.75, gid=f"seeds|{row}|{column}")
+        values = [] if dots is None else dots.loc[dots["row"] == row, "value"]
+        axis.plot(values, [place - ABOVE] * len(values), linestyle="", marker="o", markersize=3.2, color=look["color"],
+                  alpha=0.75, gid=f"seeds|{row}|{column}")
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axis.grid(axis="y", visible=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 
@@ -141,7 +142,7 @@ def embedding_maps(maps: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: Se
     if not maps:
         return "no map: no encoder on this task"
     names = pd.Series(list(labels)).value_counts(sort=False)
-    names = sorted(names.sort_values(ascending=False, kind="stable").index[:len(CLASS_COLOURS)])
+    names = sorted(names.sort_values(ascending=False, kind="stable").index[:len(CLASS_COLOURS)], key=_natural)
     labels, fig = np.array(labels), Figure(figsize=(10, 4.6), layout="constrained")
     for axis, (system, (points, share)) in zip(fig.subplots(1, len(maps), squeeze=False)[0], maps.items()):
         others = ~np.isin(labels, names)
@@ -155,6 +156,11 @@ def embedding_maps(maps: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: Se
                  ylabel=f"second ({100 * share[1]:.0f} %)", xticks=[], yticks=[])
     fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, title=title)
     return fig
+
+
+def _natural(name: str) -> list:
+    """A key that puts 600 Hz before 1100 Hz."""
+    return [(len(part), part) if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def separation(points: np.ndarray, labels: Sequence[str]) -> float:

@@ -25,21 +25,25 @@ class StudyError(RuntimeError):
 
 
 def collect(evaluations: list[Evaluation], profile: Profile, place: Place, workers: int | None = None,
-            progress: Callable[[str], None] = print, compute: bool = True) -> list[dict]:
-    """The records of `evaluations` in their order, each with its profile; StudyError names those that are missing."""
+            progress: Callable[[str], None] = print, compute: bool | None = None) -> list[dict]:
+    """The records of `evaluations` in their order, each with its profile; StudyError names those that are missing.
+
+    `compute` None: as ASG_COMPUTE says; where that is 0, what is missing is named and left out, not computed.
+    """
+    partial = compute is None and os.environ.get("ASG_COMPUTE") == "0"
     found = {e: record_of(e, place) for e in dict.fromkeys(evaluations)}
     missing = [e for e, record in found.items() if record is None]
     errors = {}
-    if missing and compute:
+    if missing and not partial and compute is not False:
         errors = _compute(missing, place, workers or default_workers(place), progress)
         found |= {e: record_of(e, place) for e in missing}
     still = [e for e in missing if found[e] is None]
     progress(f"{len(found)} runs: {len(found) - len(missing)} found, {len(missing) - len(still)} computed, "
-             f"{len(still)} missing")
-    if still:
+             f"{len(still)} missing" + (f", the first {describe(still[0])}" if still else ""))
+    if still and not partial:
         reasons = "; ".join(sorted({errors.get(e.pretraining, "not computed") for e in still}))
         raise StudyError(f"{len(still)} of {len(found)} records are missing ({describe(still[0])} is the first): {reasons}")
-    return [found[e] | {"profile": profile.name} for e in evaluations]
+    return [found[e] | {"profile": profile.name} for e in evaluations if found[e] is not None]
 
 
 class Ensurer:

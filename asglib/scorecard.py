@@ -88,10 +88,10 @@ def beside(frame: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFram
     return pd.concat([quoted, ours.rename("ours: {}".format)])
 
 
-def used(tasks: Iterable[str], frame: pd.DataFrame, absent: Mapping[str, str]) -> pd.DataFrame:
+def used(tasks: Iterable[str], frame: pd.DataFrame, absent: Mapping[str, str], corpus: str) -> pd.DataFrame:
     """One line a task ("set/task"): its set, metric and classes, the clips that took part and those that did not, and,
-    of a task without records, why and how to get it (`absent`: set or corpus -> sentence)."""
-    lines = []
+    where it or its encoders are not tested, why and how to get it (`absent`: set or pretraining corpus -> sentence)."""
+    lines, unheard = [], [f"only the spectrogram is tested: {absent[corpus]}"] if corpus in absent else []
     for task in tasks:
         name, key = task.split("/")
         row, told = datasets.DATASETS[name], frame[frame["key"] == task]
@@ -101,15 +101,16 @@ def used(tasks: Iterable[str], frame: pd.DataFrame, absent: Mapping[str, str]) -
             lines.append(line | {"classes": "–", "note": f"not tested: {why}"})
             continue
         counts, classes = told["counts"].iloc[0], told["classes"].iloc[0]
-        lines.append(line | {"classes": str(len(classes)), "train": f"{counts['train']:,}", "test": f"{counts['test']:,}",
-                             "skipped": str(len(counts["skipped"])), "missing": str(counts["missing"]),
-                             "note": _without(counts["absent_from_test"], classes)})
+        clips = {split: f"{counts[split]:,}" for split in ("train", "test")}
+        lines.append(line | {"classes": str(len(classes)), **clips, "skipped": str(len(counts["skipped"])),
+                             "missing": str(counts["missing"]),
+                             "note": "; ".join([*_without(counts["absent_from_test"], classes), *unheard])})
     columns = ["set", "metric", "classes", "train", "test", "skipped", "missing", "note"]
     return pd.DataFrame(lines, index=pd.Index(list(tasks), name="task"), columns=columns).fillna("–")
 
 
-def _without(names: list[str], classes: list[str]) -> str:
-    return f"{len(names)} of {len(classes)} classes have no test clip: {', '.join(names[:5])}" if names else ""
+def _without(names: list[str], classes: list[str]) -> list[str]:
+    return [f"{len(names)} of {len(classes)} classes have no test clip: {', '.join(names[:5])}"] if names else []
 
 
 def publish(profile: Profile, place: Place, folder: Path) -> int:

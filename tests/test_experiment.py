@@ -169,11 +169,15 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, finished):
     assert again.communicate(timeout=240)[0] == finished["run"] + "\n"
 
 
-def test_collect_computes_what_is_missing_and_names_what_it_may_not(tmp_path, finished):
+def test_collect_computes_what_is_missing_and_names_what_it_may_not(tmp_path, finished, monkeypatch):
     place, said = Place(None, tmp_path), []
     wanted = [evaluated(), evaluated("order")]
     with pytest.raises(pool.StudyError, match="2 of 2 records are missing .ASG linear on toy-a/direction, frozen, seed 0 is"):
         pool.collect(wanted, config.SMOKE, place, progress=said.append, compute=False)
+    monkeypatch.setenv("ASG_COMPUTE", "0")
+    assert pool.collect(wanted, config.SMOKE, place, progress=said.append) == []
+    assert said[-1].startswith("2 runs: 0 found, 0 computed, 2 missing, the first ASG linear on toy-a/direction")
+    monkeypatch.delenv("ASG_COMPUTE")
     records = pool.collect(wanted, config.SMOKE, place, 2, said.append)
     assert [r["task"] for r in records] == ["direction", "order"] and {r["profile"] for r in records} == {"smoke"}
     assert records[0]["value"] == finished["value"] and records[0]["predictions"] == finished["predictions"]

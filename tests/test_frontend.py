@@ -121,6 +121,7 @@ def test_float32_under_autocast(config):
         halved = LogSpectrogram(config)(wave.bfloat16())
     assert inside.dtype == halved.dtype == torch.float32
     assert torch.equal(inside, LogSpectrogram(config)(wave))
+    assert torch.equal(inside, LogSpectrogram(config)(wave.double()))
 
 
 def test_too_short_a_wave_is_refused_with_the_limit():

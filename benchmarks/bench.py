@@ -1,0 +1,179 @@
+"""The performance table: every row a ratio of two things measured in one process, interleaved in random order.
+
+`make bench` prints it; --rounds and --only choose. One thread, the allocator settled first: on a shared machine the
+same two codes differ by three otherwise. Nothing here is asserted: a ratio is read, not gated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pandas as pd
+import soundfile
+import torch
+import torch.nn.functional as F
+from pytorch_metric_learning.losses import NTXentLoss
+from scipy.signal import fftconvolve
+
+from asglib import adversaries, encoder, methods, positives, training
+from asglib.audio import RATE, Clips
+from asglib.batch import Batch
+from asglib.config import Frontend, Pretraining
+from asglib.frontend import LogSpectrogram
+from asglib.loss import nt_xent
+
+
+def ratio(ours, other, rounds: int) -> tuple[float, float, float]:
+    """(median, lower and upper quartile) of time(ours) / time(other), each pair measured in one round."""
+    ratios = []
+    for number in range(rounds + 1):
+        seconds = {}
+        for name, call in random.sample([("ours", ours), ("other", other)], 2):
+            began = time.perf_counter()
+            call()
+            seconds[name] = time.perf_counter() - began
+        if number:  # the first round warms up
+            ratios.append(seconds["ours"] / seconds["other"])
+    return tuple(np.percentile(ratios, (50, 25, 75)))
+
+
+def loss_against_a_library():
+    """NT-Xent forward and backward, 4N = 512, D = 256, against pytorch-metric-learning."""
+    z = torch.randn(512, 256, requires_grad=True)
+    labels, other = torch.arange(256).repeat(2), NTXentLoss(0.1)
+    return lambda: nt_xent(z[:256], z[256:], 0.1).backward(), lambda: other(z, labels).backward()
+
+
+def spectrogram_against_librosa():
+    """Log-spectrograms of 64 waves of 3 s, against librosa one by one."""
+    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
+    each = list(waves.numpy())
+    return lambda: frontend(waves), lambda: [np.log(np.abs(librosa.stft(w, n_fft=512, hop_length=160)) ** 2 + 1e-6)
+                                             for w in each]
+
+
+def rooms_against_scipy():
+    """64 waves of 3 s through impulse responses of 0.5 s, against scipy.signal.fftconvolve one by one."""
+    waves, rirs = torch.randn(64, 48_000), torch.randn(64, 8_000)
+    pairs = list(zip(waves.numpy(), rirs.numpy()))
+    return lambda: positives.convolve(waves, rirs), lambda: [fftconvolve(w, r)[:48_000] for w, r in pairs]
+
+
+def moves_against_a_copy():
+    """FT, FF or SF of 64 spectrograms, against copying them."""
+    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"))
+    moves = adversary.draw(64, 257, 300, torch.Generator().manual_seed(0))
+    return lambda: adversaries.apply(x, moves), lambda: x.clone()
+
+
+def moves_gathered_against_a_copy():
+    """The same by one gather, the way it is done on a GPU."""
+    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"))
+    moves = adversary.draw(64, 257, 300, torch.Generator().manual_seed(0))
+    return lambda: adversaries.gathered(x, moves), lambda: x.clone()
+
+
+def crops_against_soundfile():
+    """400 random 3 s crops of 10 s FLAC files through Clips, against bare seek and read (rate: 1 / this)."""
+    folder = Path(tempfile.mkdtemp())
+    paths = [folder / f"{i}.flac" for i in range(40)]
+    for path in paths:
+        soundfile.write(path, np.random.default_rng(0).standard_normal(10 * RATE) / 10, RATE)
+    none = np.full(len(paths), np.nan)
+    clips = Clips(pd.Series([str(p) for p in paths]), none, none, folder / "cache")
+    clips.waves, clips.keep = None, np.arange(len(paths))  # read from the files, as a corpus that is too large to keep
+
+    def bare():
+        rng = np.random.default_rng(0)
+        for i in range(400):
+            with soundfile.SoundFile(str(paths[i % 40])) as file:
+                file.seek(rng.integers(7 * RATE))
+                file.read(3 * RATE, "float32")
+
+    rng = np.random.default_rng(0)
+    return lambda: [clips.crop(i % 40, 3 * RATE, rng) for i in range(400)], bare
+
+
+def step(precision: str, channels_last: bool, name: str = "resnet18"):
+    network = encoder.build(name).network
+    network = network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    x = torch.randn(8, 1, 257, 300)
+    x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
+
+    def run():
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            h = network(x)
+        h.float().square().mean().backward()
+    return run
+
+
+def training_step_against_plain():
+    """ResNet-18 forward and backward at 257 x 300 as it is trained here, against fp32 and NCHW."""
+    how = training.precision(Pretraining(), torch.device("cpu"))
+    return step(how, True), step("fp32", False)
+
+
+def whole_step_against_encoder():
+    """A whole ASG step (front end, positives, moves, head, loss, LARS) against its encoder alone, tiny encoder."""
+    config = Pretraining(encoder="tiny", head=(512, 128), batch=16)
+    method = methods.build(config, torch.randn(8, 8_000))
+    optim, generator = training.optimizer(method, config), torch.Generator().manual_seed(0)
+    batch = Batch(torch.randn(16, 48_000) / 10, torch.randn(16, 48_000) / 10, torch.arange(16), None)
+    x = torch.randn(64, 257, 300)
+
+    def whole():
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = method(batch, generator)
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+
+    def bare():
+        with torch.autocast("cpu", torch.bfloat16):
+            h = method.encoder(x)
+        h.float().square().mean().backward()
+    return whole, bare
+
+
+def cached_probe_against_recomputing():
+    """One epoch of linear evaluation on cached embeddings of 64 clips, against embedding them again (tiny, 3 s)."""
+    network, frontend, waves = encoder.build("tiny").eval(), LogSpectrogram(Frontend()), torch.randn(64, 48_000) / 10
+    layer, labels = torch.nn.Linear(network.dim, 10), torch.randint(10, (64,))
+    with torch.no_grad():
+        h = network(frontend(waves))
+
+    def again():
+        with torch.no_grad():
+            fresh = network(frontend(waves))
+        F.cross_entropy(layer(fresh), labels).backward()
+    return lambda: F.cross_entropy(layer(h), labels).backward(), again
+
+
+ROWS = [loss_against_a_library, spectrogram_against_librosa, rooms_against_scipy, moves_against_a_copy,
+        moves_gathered_against_a_copy, crops_against_soundfile, training_step_against_plain, whole_step_against_encoder,
+        cached_probe_against_recomputing]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--only", nargs="+", default=[])
+    chosen = arguments.parse_args()
+    training.settle(1)
+    random.seed(0)
+    torch.manual_seed(0)
+    print(f"{'ratio':>8}  {'quartiles':<16}  what (smaller is faster)")
+    for row in ROWS:
+        if not chosen.only or row.__name__ in chosen.only:
+            median, low, high = ratio(*row(), chosen.rounds)
+            print(f"{median:8.3f}  [{low:.3f}, {high:.3f}]  {row.__doc__}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
