@@ -20,14 +20,13 @@ from asglib.comparison import choose, percent, row_of
 from asglib.figures import METHOD_COLOURS, METHOD_MARKERS, styled
 from asglib.statistics import mean_t
 
-Rows = Sequence[str] | Mapping[str, Mapping[str, str]]
 OTHER = "#444444"  # a row whose label does not begin with a method
 SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
 
 
-def scores(frame: pd.DataFrame, rows: Rows, columns: Sequence[str], setting: str = "frozen",
-           **shared) -> tuple[pd.DataFrame, pd.DataFrame]:
+def scores(frame: pd.DataFrame, rows: Sequence[str] | Mapping[str, Mapping], columns: Sequence[str],
+           setting: str = "frozen", **shared) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Systems by tasks ("set/task") in percent: (cells, dots).
 
     rows: methods, or {label: {"method": "ASG", "frontend": "mel", "corpus": "toy-a"}}; `shared` holds for all rows.
@@ -67,8 +66,8 @@ def differences(frame: pd.DataFrame, pairs: Mapping[str, tuple], columns: Sequen
 def _difference(cell: Mapping) -> str:
     if not cell["unit"]:
         return "no interval" if cell["n"] else "not tested"
-    count = f"{cell['n']}{', over clips' * (cell['unit'] == 'clips')}"
-    return f"{cell['mean']:+.1f} [{cell['low']:+.1f}, {cell['high']:+.1f}] ({count})"
+    clips = ", over clips" * (cell["unit"] == "clips")
+    return f"{cell['mean']:+.1f} [{cell['low']:+.1f}, {cell['high']:+.1f}] ({cell['n']}{clips})"
 
 
 def _dots(label: str, values: pd.DataFrame, averaged: list[str]) -> pd.DataFrame:
@@ -98,8 +97,8 @@ def printed(rows: Mapping[str, tuple[int, str] | None], columns: Sequence[str], 
     named = set(tables.loc[tables["column"] == audit.AVERAGE, "table"])
     for label, where in rows.items():
         values = [where and audit.cell(tables, *where, column, setting) for column in columns]
-        values.append(None if None in values else float(np.mean(values)) if where[0] not in named else
-                      audit.cell(tables, *where, audit.AVERAGE, setting))
+        average = where and where[0] in named and audit.cell(tables, *where, audit.AVERAGE, setting)
+        values.append(average or (None if None in values else float(np.mean(values))))
         for column, value in zip([*columns, results.AVERAGE], values):
             cell = row_of(note="not printed") if value is None else row_of(value)
             found.append({"row": label, "column": column, **cell, "text": "–" if value is None else f"{value:.1f}"})
@@ -153,6 +152,14 @@ def extremes(cells: pd.DataFrame, unit: str = "percent", form: str = "{:.1f}") -
     return "; ".join(told)
 
 
+def clear(cells: pd.DataFrame) -> str:
+    """Which intervals of differences leave out 0, in a sentence; averages are not counted again."""
+    tested = cells[(cells["unit"] != "") & (cells["column"] != results.AVERAGE)]
+    found = tested[(tested["low"] > 0) | (tested["high"] < 0)]
+    named = "".join(f"; {line.row} on {line.column} {line.mean:+.1f}" for line in found.itertuples())
+    return f"{len(found)} of {len(tested)} intervals leave out zero{named}; by chance {0.05 * len(tested):.1f} would"
+
+
 @styled
 def dot_intervals(bands: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]], xlabel: str, zero: bool = False,
                   titles: Mapping[str, str] | None = None, width: float = 10) -> Figure:
@@ -163,18 +170,19 @@ def dot_intervals(bands: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]],
     heights = [1.0 + 0.3 * cells["row"].nunique() for cells, _ in bands.values()]
     fig = Figure(figsize=(width, sum(heights)), layout="constrained")
     parts = fig.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, (title, (cells, dots)) in zip(parts, bands.items()):
+    for part, (band, (cells, dots)) in zip(parts, bands.items()):
         rows, columns = cells["row"].unique(), cells["column"].unique()
         crowded = len(columns) * max(map(len, columns)) > 9 * width
         axes = part.subplots(1, len(columns), squeeze=False, sharey=True, sharex=zero)[0]
         for axis, column in zip(axes, columns):
             mine = None if dots is None else dots[dots["column"] == column]
             _panel(axis, rows, cells[cells["column"] == column].set_index("row"), mine, column)
-            axis.set_title((titles or {}).get(column, column.replace("/", "/\n") if crowded else column))
+            title = (titles or {}).get(column, column.replace("/", "/\n") if crowded else column)
+            axis.set_title(title, fontsize=8 if crowded else 10)
             if zero:
                 axis.axvline(0, color="#666666", linewidth=1, linestyle=":", gid="zero")
         axes[0].set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.6))
-        part.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
+        part.suptitle(band, x=0.005, ha="left", fontsize=10, fontweight="bold")
         part.supxlabel(xlabel, fontsize=10)
     return fig
 

@@ -174,7 +174,7 @@ def separation(points: np.ndarray, labels: Sequence[str]) -> float:
 
 @_or_why
 def claims_chart(card: pd.DataFrame) -> Figure | str:
-    """The measured lines of `scorecard.card`: mean, interval in points, right of 0 as claimed; a bar the stated size."""
+    """The measured lines of `scorecard.card`: mean and interval in points, right of 0 as claimed; bar: stated size."""
     shown = card.dropna(subset="mean")
     if shown.empty:
         return "no claim is measured"

@@ -18,7 +18,7 @@ from asglib.frontend import LogSpectrogram
 from asglib.runs import record_of
 
 EVENT_CENTRE = 600.0  # Hz above its register: the middle of what most toy patterns occupy
-CELL_KINDS = ("itself", "positive", "its own\nmoved clip", "another\nrecording")
+CELL_KINDS = ("itself", "positive", "own clip,\nmoved", "another\nclip")
 
 
 def encoders(profile: Profile, names: Iterable[str], seed: int, place: Place,

@@ -64,7 +64,7 @@ def _direction(mean: float, low: float, high: float) -> str:
     if np.isnan(mean):
         return "not measured"
     side = "as claimed" if mean > 0 else "opposite" if mean < 0 else "no difference"
-    return f"{side}, {'the interval reaches 0' if low <= 0 <= high else 'clear of 0'}"
+    return f"{side} (interval {'reaches' if low <= 0 <= high else 'clear of'} 0)"
 
 
 def pages() -> dict[str, str]:

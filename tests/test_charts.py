@@ -219,6 +219,7 @@ def test_means_give_the_interval_over_seeds_and_none_to_one_seed():
     assert (cells.loc["FT", "low"], cells.loc["FT", "high"]) == pytest.approx(t_interval([10, 12, 17]), abs=1e-4)
     assert cells.loc["FT", "text"].startswith("13.0 ± ") and cells.loc["FF", "text"] == "4.0 (1)"
     assert math.isnan(cells.loc["FF", "low"]) and cells.loc["FF", "mean"] == 4
+    assert list(cells["unit"]) == ["seeds", ""]  # what a caption reads
 
 
 def test_extremes_name_the_highest_and_the_lowest():
@@ -227,3 +228,11 @@ def test_extremes_name_the_highest_and_the_lowest():
     assert "toy/order: ASG highest at 81.0, NONE lowest at 62.0 percent" in told
     assert "toy/pattern: NONE highest at 52.0" in told or "toy/pattern: FT highest at 52.0" in told
     assert charts.extremes(cells[cells["mean"].isna()]).endswith("not tested")
+
+
+def test_clear_names_the_intervals_that_leave_out_zero():
+    cells = charts.differences(results.frame(study()), {m: (m, "NONE") for m in ("FT", "ASG")}, TASKS)[0]
+    pairs = {m: [a - b for a, b in zip(VALUES[m, "order"], VALUES["NONE", "order"])] for m in ("FT", "ASG")}
+    assert t_interval(pairs["FT"])[0] > 0 and t_interval(pairs["ASG"])[0] > 0
+    assert charts.clear(cells) == ("2 of 4 intervals leave out zero; FT on toy/order +10.0; ASG on toy/order +19.0; "
+                                   "by chance 0.2 would")

@@ -108,6 +108,7 @@ def test_answers_fill_each_bar_to_the_whole():
     assert list(axis.lines[0].get_xdata()) == [90, 100] and axis.get_xlim() == (0, 100)
     names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
     assert [names[bar.get_y() + bar.get_height() / 2] for bar in new] == ["NONE", "ASG"]
+    assert [names[place] for place in sorted(names, reverse=True)] == ["NONE", "ASG"]  # the first one on top
 
 
 def test_a_histogram_counts_and_marks_its_limits():
@@ -138,6 +139,7 @@ def test_dots_stand_in_the_row_of_their_factor():
     axis, = figure.axes
     names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
     chance, asg = ({names[y]: x for x, y in zip(line.get_xdata(), line.get_ydata())} for line in axis.lines)
+    assert [names[place] for place in sorted(names, reverse=True)] == ["order", "register"]
     assert chance == {"order": 50, "register": 12.5} and asg == {"order": 75, "register": 25}
     assert axis.get_xlabel() == "same label (%)" and axis.get_xlim() == (0, 100)
 

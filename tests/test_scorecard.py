@@ -3,10 +3,12 @@
 import json
 import re
 
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from test_results import record
 
-from asglib import audit, config, plans, pool, results, scorecard
+from asglib import audit, config, display, plans, pool, results, scorecard
 from asglib.corpus import Place
 from asglib.scorecard import ScorecardError
 
@@ -108,7 +110,8 @@ def test_a_broken_record_removes_the_old_numbers_too(tmp_path):
     assert "12.3" not in path.read_text()
 
 
-@pytest.mark.parametrize("text", ["no marks", "<!-- scorecard --> only one", "<!-- scorecard -->\n" * 2 + "<!-- /scorecard -->"])
+@pytest.mark.parametrize("text", ["no marks", "<!-- scorecard --> only one",
+                                  "<!-- scorecard -->\n" * 2 + "<!-- /scorecard -->"])
 def test_a_readme_without_its_marks_is_left_alone(tmp_path, text):
     (tmp_path / "README.md").write_text(text)
     with pytest.raises(ScorecardError, match="needs the line <!-- scorecard -->"):
@@ -123,8 +126,8 @@ def test_what_is_measured_is_turned_to_the_claimed_side():
     card = scorecard.card(results.frame(study(**BETTER)), audit.paper_claims(), SMALL).set_index("id")
     ft, st = card.loc["ft-none"], card.loc["st-negative-scv1"]
     assert (ft["mean"], ft["low"], ft["high"], ft["n"]) == (5.0, 3.8, 6.2, "3 seeds")
-    assert ft["direction"] == "as claimed, clear of 0" and ft["notebook"] == "05" and ft["stated"] == 2.2
-    assert st["ours"] == "+0.0 [-2.5, +2.5], 3 seeds" and st["direction"] == "no difference, the interval reaches 0"
+    assert ft["direction"] == "as claimed (interval clear of 0)" and ft["notebook"] == "05" and ft["stated"] == 2.2
+    assert st["ours"] == "+0.0 [-2.5, +2.5], 3 seeds" and st["direction"] == "no difference (interval reaches 0)"
     assert card.loc["sup-frozen-vc", "direction"] == "not measured"
     assert card["notebook"].isin(["05", "06", "07", "08", ""]).all()
 
@@ -146,6 +149,16 @@ def test_every_report_behind_a_claim_is_a_notebook():
     assert set(scorecard.BEHIND.values()) <= set(pages)
     assert all((scorecard.NOTEBOOKS / page).with_suffix(".ipynb").is_file() for page in pages.values())
     assert set(audit.paper_claims()["table"]) - {""} <= set(scorecard.BEHIND)
+
+
+def test_a_cell_becomes_a_link_and_nothing_else_does(monkeypatch):
+    shown = []
+    monkeypatch.setattr(display, "display", lambda bundle: shown.append(bundle.data))
+    frame = pd.DataFrame({"report": ["report 05", "see report 05", "<b>"]}, index=["report 05", "b", "c"])
+    display.table(frame, "Links.", links={"report 05": 'x".html', "<b>": "y.html"})
+    soup = BeautifulSoup(shown[0], "html.parser")
+    assert [(a["href"], a.text, a.parent.name) for a in soup.find_all("a")] == [('x".html', "report 05", "td"), ("y.html", "<b>", "td")]
+    assert [cell.text for cell in soup.find_all("td") if cell.text] == ["report 05", "see report 05", "<b>"]
 
 
 # tables 2 and 3
@@ -188,7 +201,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(scorecard, "run_name", lambda config, place: names[config])
     for name in ("evaluate-NONE-1", "pretrain-NONE-1"):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "record.json").write_text(f'{{"kind": "x", "run": "{name}", "value": 0.30000000000000004, "y": 1e-05}}')
+        (tmp_path / "runs" / name / "record.json").write_text(f'{{"kind": "x", "run": "{name}", "value": 0.30000000000000004, "a": 1.50e-05}}')
     return Place(None, tmp_path / "runs")
 
 
