@@ -134,11 +134,13 @@ def _doctor(a: argparse.Namespace) -> None:
 
 
 def _publish(a: argparse.Namespace) -> None:
-    from asglib import config, scorecard
+    from asglib import config, probing, scorecard
     root, profile = Path(__file__).parents[1], config.profile(a.profile)
     folder = root / "reports" / "records" / profile.name
-    print(f"{scorecard.publish(profile, _place(a), folder)} records in {folder}")
+    place = _place(a)
+    print(f"{scorecard.publish(profile, place, folder)} records in {folder}")
     scorecard.write_readme(root / "README.md", folder)
+    probing.four_moves(place).savefig(root / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")
 
 
 def _check(a: argparse.Namespace) -> int:

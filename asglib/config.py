@@ -195,7 +195,7 @@ _small_training = Pretraining(  # few steps: the learning rate is what a short t
 
 SMOKE = Profile(
     name="smoke",
-    pretraining=replace(_small_training, corpus="toy", frames=64, head=(256, 64), epochs=7, warmup_epochs=1, clips_per_epoch=None,
+    pretraining=replace(_small_training, corpus="toy", frames=64, head=(256, 64), epochs=8, warmup_epochs=1, clips_per_epoch=None,
                         frontend=Frontend(window=256, n_fft=256)),  # F = 129: a third of the paper's cost a frame
     seeds=(0, 1, 2),
     tasks=("toy/pattern", "toy/register", "toy/direction", "toy/order"),

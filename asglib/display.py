@@ -141,14 +141,17 @@ class Progress:
 
     def update(self, done: int, note: str = "") -> None:
         """Show how many of the total are done, a note, the time passed and the time left."""
-        now = time.monotonic()
-        if now - self.shown < (0.2 if self.terminal or self.notebook else self.every):
-            return
-        passed = now - self.started
+        passed = time.monotonic() - self.started
         left = f"about {duration(passed / done * (self.total - done))} left" if self.total and done else ""
         count = f"{self.what}: {done}/{self.total}" if self.total else f"{self.what}: {done}"
-        self._show(", ".join(part for part in (count, note, duration(passed), left) if part))
-        self.shown = now
+        self.tell(", ".join(part for part in (count, note, duration(passed), left) if part))
+
+    def tell(self, text: str) -> None:
+        """Show a line of the caller's own words, unless the last one was shown a moment ago."""
+        now = time.monotonic()
+        if now - self.shown >= (0.2 if self.terminal or self.notebook else self.every):
+            self._show(text)
+            self.shown = now
 
     def say(self, text: str) -> None:
         """Print a line that stays, above the one that is updated."""

@@ -158,7 +158,7 @@ class Evaluator:
         return json.loads((folder / "record.json").read_text())
 
     def _evaluate(self, config: Evaluation, folder: Path) -> None:
-        began, device = time.monotonic(), torch.device(self.place.device)
+        _, began, device = self.trained, time.monotonic(), torch.device(self.place.device)
         row = datasets.DATASETS[config.data_set]
         if config.task not in row.tasks:
             raise ConfigError(f"{config.data_set} has no task {config.task!r}; it has {', '.join(row.tasks)}.")

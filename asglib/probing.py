@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from asglib import evaluation, experiment, measures, methods, plans, rirs, toy, training
+from asglib import evaluation, experiment, figures, measures, methods, plans, rirs, toy, training
 from asglib.adversaries import move
 from asglib.config import Frontend, Pretraining, Profile
 from asglib.corpus import Place, load
@@ -39,6 +40,16 @@ def toy_clip(place: Place, number: int) -> tuple[Tensor, pd.Series]:
     """Test clip `number` of the embedded corpus: wave [N] and its row of the index."""
     waves, rows = toy_clips(place, "test")
     return waves[number], rows.loc[number]
+
+
+def four_moves(place: Place, number: int = 44) -> Figure:
+    """The picture of README: one synthesised clip as it is, and moved in ASG's three ways (figure 4)."""
+    frontend = Frontend()
+    spectrogram = LogSpectrogram(frontend)(toy_clip(place, number)[0][None])[0]
+    panels = {"as it is": spectrogram, "FT: flipped in time": move(spectrogram, "FT"),
+              "FF: flipped in frequency": move(spectrogram, "FF"),
+              "SF: scrolled in frequency": move(spectrogram, "SF", 80)}
+    return figures.spectrograms({name: panel.numpy() for name, panel in panels.items()}, frontend)
 
 
 def toy_clips(place: Place, split: str) -> tuple[Tensor, pd.DataFrame]:

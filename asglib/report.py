@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 from IPython.display import display
 
 # The one door for notebooks: report.figure(...), report.finding(...).
@@ -19,6 +18,7 @@ from asglib.display import Progress, audio, duration, figure, markdown, need_alt
 from asglib.files import write_atomically
 
 if TYPE_CHECKING:
+    import nbformat
     from bs4 import BeautifulSoup, Tag
     from matplotlib.figure import Figure
 
@@ -84,6 +84,8 @@ def render(executed_notebook: Path, out_html: Path, previous: tuple[str, str] | 
     Raises ReportError, and leaves what was there, when the page has not exactly one H1, an image without alt text,
     an external address, a script, an error cell or more than 5 MB.
     """
+    import nbformat  # here, as below: a kernel that only shows things need not wait for it
+
     notebook = nbformat.read(executed_notebook, as_version=4)
     page = {"title": title(notebook, out_html.stem), "previous": previous, "next": next,
             "profile": provenance.get("profile", ""), "provenance": _rows(provenance)}

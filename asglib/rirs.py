@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyroomacoustics
 import soundfile
 import soxr
 
@@ -64,6 +64,8 @@ def draw(settings: Simulation) -> list[Room]:
 
 def simulate(room: Room, max_order: int) -> np.ndarray:
     """The impulse response of a room by the image source method, [N] at 16 kHz, before trimming."""
+    import pyroomacoustics  # takes seconds, and a cached bank does not need it
+
     absorption, order = pyroomacoustics.inverse_sabine(room.t60, room.size)
     box = pyroomacoustics.ShoeBox(room.size, fs=audio.RATE, materials=pyroomacoustics.Material(absorption),
                                   max_order=min(order, max_order))
@@ -118,7 +120,7 @@ def describe(source: str, responses: np.ndarray) -> str:
     """One line for a record: which bank, how many responses of how many samples, and the hash of their bytes."""
     digest = hashlib.sha256(np.ascontiguousarray(responses).tobytes()).hexdigest()[:16]
     if source == "simulated":
-        kind = f"simulated bank (shoebox rooms, pyroomacoustics {pyroomacoustics.__version__})"
+        kind = f"simulated bank (shoebox rooms, pyroomacoustics {version('pyroomacoustics')})"
     else:
         sets = index(Path(source))
         counts = sets.groupby(["set", "kind"]).size()
@@ -128,7 +130,7 @@ def describe(source: str, responses: np.ndarray) -> str:
 
 def _simulated(cache: Path, length: int) -> np.ndarray:
     settings = Simulation()
-    key = json.dumps([asdict(settings), length, pyroomacoustics.__version__], sort_keys=True)
+    key = json.dumps([asdict(settings), length, version("pyroomacoustics")], sort_keys=True)
     file = cache / f"rirs-{hashlib.sha256(key.encode()).hexdigest()[:10]}.npy"
     with files.locked(file.with_suffix(".lock")):
         if not file.exists():

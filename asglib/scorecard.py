@@ -34,14 +34,18 @@ class ScorecardError(ValueError):
 def gather(evaluations: list[Evaluation], profile: Profile, place: Place,
            progress: Callable[[str], object] = print) -> tuple[list[dict], list[str]]:
     """The records of all evaluations whose data are there, found or computed, and a sentence for each reason why some
-    are missing: a set that is not there, a run that failed."""
+    are missing: a set that is not there, a run that failed or that was not to be computed."""
     able, absent = pool.available(evaluations, place)
     reasons = [f"{name}: {why}" for name, why in sorted(absent.items())]
     try:
-        return pool.collect(able, profile, place, progress=progress), reasons
+        found = pool.collect(able, profile, place, progress=progress)
     except pool.StudyError as error:
-        found = [record_of(e, place) for e in able]
-        return [record | {"profile": profile.name} for record in found if record], [*reasons, str(error)]
+        reasons.append(str(error))
+        found = [record | {"profile": profile.name} for e in able if (record := record_of(e, place))]
+    if lost := [pool.describe(e) for e in able if len(found) < len(able) and record_of(e, place) is None]:
+        named = "; ".join(lost[:3]) + "; ..." * (len(lost) > 3)
+        reasons.append(f"{len(lost)} runs whose data are there have no record: {named}.")
+    return found, reasons
 
 
 def card(frame: pd.DataFrame, claims: pd.DataFrame, profile: Profile) -> pd.DataFrame:
@@ -90,15 +94,15 @@ def beside(frame: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFram
 
 def used(tasks: Iterable[str], frame: pd.DataFrame, absent: Mapping[str, str], corpus: str) -> pd.DataFrame:
     """One line a task ("set/task"): its set, metric and classes, the clips that took part and those that did not, and,
-    where it or its encoders are not tested, why and how to get it (`absent`: set or pretraining corpus -> sentence)."""
-    lines, unheard = [], [f"only the spectrogram is tested: {absent[corpus]}"] if corpus in absent else []
+    where it or its encoders are not tested, which set or pretraining corpus of `absent` that is for."""
+    lines, unheard = [], [f"only the spectrogram is tested: {corpus} is not there"] if corpus in absent else []
     for task in tasks:
         name, key = task.split("/")
         row, told = datasets.DATASETS[name], frame[frame["key"] == task]
         line = {"set": row.title, "metric": row.tasks[key].metric}
         if told.empty:
-            why = absent.get(name) or "; ".join(absent.values()) or "no record"
-            lines.append(line | {"classes": "–", "note": f"not tested: {why}"})
+            gone = next((f"{each} is not there" for each in (name, corpus) if each in absent), "no record")
+            lines.append(line | {"note": f"not tested: {gone}"})
             continue
         counts, classes = told["counts"].iloc[0], told["classes"].iloc[0]
         clips = {split: f"{counts[split]:,}" for split in ("train", "test")}

@@ -29,7 +29,7 @@ CLASSES = {
 }
 REGISTERS = tuple(float(hertz) for hertz in range(600, 4600, 500))  # Hz, added to every frequency of the pattern
 CORPORA = {"toy": PATTERNS, "toy-a": PATTERNS[::2], "toy-b": PATTERNS[1::2]}  # a and b share no pattern
-CLIPS = {"train": 96, "test": 64}  # of each pattern: test clips are draws of their own
+CLIPS = {"train": 64, "test": 64}  # of each pattern: test clips are draws of their own
 
 
 def pattern(name: str, seconds: float, rng: np.random.Generator) -> np.ndarray:

@@ -124,3 +124,21 @@ def test_two_processes_equal_one(tmp_path):
     assert parts[0][0] != parts[1][0] and weight.grad.abs().max() > 0.01
     for _, gradient in parts:
         torch.testing.assert_close(gradient, weight.grad, rtol=0, atol=1e-5)
+
+
+def test_processes_with_unequal_shares_see_all_negatives(tmp_path):
+    """Each process's loss is the mean of equation 2 over its own anchors, with everyone in the denominator."""
+    multiprocessing.spawn(ranks.unequal, (str(tmp_path),), nprocs=2)
+    parts = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    weight, first, second = ranks.model_and_inputs()
+    z = torch.cat([first @ weight.T, second @ weight.T])
+    z = z / z.norm(dim=1, keepdim=True)
+    e = (z @ z.T / 0.1).exp()
+    partner = (torch.arange(20) + 10) % 20
+    each = -(e[torch.arange(20), partner] / (e.sum(1) - e.diagonal())).log()
+    mine = torch.arange(20) % 10 < 4
+    expected = each[mine].mean(), each[~mine].mean()
+    for (loss, _), value in zip(parts, expected):
+        assert loss.item() == pytest.approx(value.item(), abs=1e-5)
+    sum(expected).backward()
+    torch.testing.assert_close(parts[0][1], weight.grad, rtol=0, atol=1e-5)

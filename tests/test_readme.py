@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_its_make_targets_exist():
-    targets = set(re.findall(r"`?make ([a-z]+)", README))
+    targets = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", README, re.M))
     assert {"reproduce", "test", "lab", "bench"} <= targets
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     assert targets <= known
@@ -20,7 +20,7 @@ def test_its_commands_are_known():
     words = set(re.findall(r"python -m asglib ([a-z]+)", README))
     assert len(words) >= 4
     said = subprocess.run([sys.executable, "-m", "asglib", "--help"], cwd=ROOT, capture_output=True, text=True).stdout
-    assert all(f"    {word} " in said for word in words), words
+    assert words <= set(re.findall(r"^    ([a-z]+)\b", said, re.M))
 
 
 def test_its_links_lead_somewhere():

@@ -182,10 +182,10 @@ def test_a_task_that_is_not_there_keeps_its_line_with_the_way_to_get_it():
     digit = table.loc["fsdd/digit"]
     assert list(digit[["classes", "train", "test", "skipped", "missing"]]) == ["10", "1,200", "400", "1", "2"]
     assert digit["note"] == "1 of 10 classes have no test clip: 7"
-    assert table.loc["musan/kind", "note"] == "not tested: MUSAN is not there: fetch it."
+    assert table.loc["musan/kind", "note"] == "not tested: musan is not there"
     lone = scorecard.used(["fsdd/digit"], frame, {MAIN: "The corpus is not there."}, MAIN).loc["fsdd/digit", "note"]
-    assert lone == f"{digit['note']}; only the spectrogram is tested: The corpus is not there."
-    assert table.loc["nsynth/family", "note"].startswith("not tested: ") and table.loc["nsynth/family", "train"] == "–"
+    assert lone == f"{digit['note']}; only the spectrogram is tested: {MAIN} is not there"
+    assert table.loc["nsynth/family", "note"] == "not tested: no record" and table.loc["nsynth/family", "train"] == "–"
 
 
 # publishing
@@ -235,6 +235,7 @@ def test_missing_runs_are_gathered_with_their_reasons(runs, monkeypatch):
     planned = plans.everything(None)
     monkeypatch.setattr(pool, "available", lambda evaluations, place: (planned[:1], {"musan": "is not there."}))
     monkeypatch.setattr(pool, "collect", lambda able, profile, place, progress: [{"run": "a"}])
+    monkeypatch.setattr(scorecard, "record_of", lambda e, place: None)  # every record was found: none is asked for again
     found, reasons = scorecard.gather(planned, config.profile("smoke"), runs)
     assert found == [{"run": "a"}] and reasons == ["musan: is not there."]
 
@@ -244,4 +245,5 @@ def test_missing_runs_are_gathered_with_their_reasons(runs, monkeypatch):
     monkeypatch.setattr(pool, "collect", fails)
     monkeypatch.setattr(scorecard, "record_of", lambda e, place: {"run": "a"} if e == planned[0] else None)
     found, reasons = scorecard.gather(planned, config.profile("smoke"), runs)
-    assert found == [{"run": "a", "profile": "smoke"}] and reasons == ["1 of 2 records are missing: boom"]
+    assert found == [{"run": "a", "profile": "smoke"}] and reasons[0] == "1 of 2 records are missing: boom"
+    assert reasons[1:] == [f"1 runs whose data are there have no record: {pool.describe(planned[1])}."]

@@ -342,9 +342,23 @@ def test_what_cannot_be_decoded_is_left_out_of_its_batches_and_listed(tones, tmp
     broken.write_text("no audio")
     method, log, failed = run_small([broken, *tones[:15]], tmp_path / "run")
     assert len(log) == 4 and np.isfinite(log.loss).all()
-    assert len(set(failed)) == 1 and failed[0].startswith(str(broken))
+    assert len(failed) == 1 and failed[0].startswith(str(broken))  # once, not once an epoch
     batches = Batches(small(), clips_of([broken, *tones[:15]], tmp_path), None)
     assert sorted(n for step in (0, 1) for n in batches[step][0].clips.tolist()) == list(range(1, 16))
+
+
+def test_the_statistics_leave_out_what_cannot_be_decoded(tones, tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "CACHE_LIMIT", 0)
+    broken = tmp_path / "broken.wav"
+    broken.write_text("no audio")
+    frontend, rng = LogSpectrogram(small().frontend), np.random.default_rng(0)
+    order = rng.permutation(2)
+    found = training.statistics(clips_of([broken, tones[0]], tmp_path), small(), frontend)
+    crop = clips_of([broken, tones[0]], tmp_path).crop(1, small().samples, rng)  # the one crop that was drawn
+    values = frontend(torch.from_numpy(crop[None].astype(np.float32))).double()
+    assert sorted(order.tolist()) == [0, 1] and found == pytest.approx((values.mean().item(), values.std().item()), abs=1e-3)
+    with pytest.raises(TrainingError, match="none of the 1 clips drawn from none can be decoded"):
+        training.statistics(clips_of([broken], tmp_path), small(), frontend)
 
 
 def test_a_corpus_of_broken_files_stops_the_run(tmp_path, monkeypatch):
