@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyroomacoustics
 import pytest
 import soundfile
 
@@ -84,7 +85,7 @@ def test_same_bytes_in_another_process(simulated, tmp_path):
 
 
 def test_same_bits_with_any_number_of_threads():
-    room, constants = rirs.draw(rirs.Simulation())[0], rirs.pyroomacoustics.constants
+    room, constants = rirs.draw(rirs.Simulation())[0], pyroomacoustics.constants
     before = constants.get("num_threads")
     results = []
     for threads in (2, 3):  # unguarded, these two differ in the last bits
