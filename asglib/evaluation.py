@@ -9,7 +9,6 @@ from typing import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from asglib import audio
@@ -146,6 +145,8 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
 
 def average_precisions(scores: Tensor, targets: Tensor) -> list[float | None]:
     """Average precision of each class, None where no clip is positive: [clips, C], [clips, C]."""
+    from sklearn.metrics import average_precision_score  # takes seconds, and few runs need it
+
     return [float(average_precision_score(t, s)) if t.any() else None
             for s, t in zip(scores.T.numpy(), targets.T.numpy())]
 

@@ -32,7 +32,15 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
 
 
 def _gather(z: Tensor) -> tuple[Tensor, int]:
-    """All processes' rows, with gradients to all of them, and where this process's own rows begin."""
+    """All processes' rows, with gradients to all of them, and where this process's own rows begin.
+
+    A process may hold fewer rows, when a clip of its share could not be decoded.
+    """
     if not (dist.is_available() and dist.is_initialized()):
         return z, 0
-    return torch.cat(collective.all_gather(z)), dist.get_rank() * len(z)
+    rows = [torch.zeros(1, dtype=torch.long, device=z.device) for _ in range(dist.get_world_size())]
+    dist.all_gather(rows, torch.tensor([len(z)], device=z.device))
+    rows = [int(count) for count in rows]
+    padded = F.pad(z, (0, 0, 0, max(rows) - len(z)))
+    everyone = [part[:count] for part, count in zip(collective.all_gather(padded), rows)]
+    return torch.cat(everyone), sum(rows[: dist.get_rank()])

@@ -153,12 +153,13 @@ def readme(folder: Path) -> str:
     lines = [f"Profile `{profile.name}`, {frame['seed'].nunique()} pretraining seeds, {len(there)} records. "
              f"{standing(profile)}", "",
              "| claim | paper | ours, points [95 % interval], n | verdict |", "|---|---|---|---|"]
-    for row in found[found["measurable"]].itertuples():
+    shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
+    for row in found[shown].itertuples():
         cells = (row.claim, row.paper, row.ours or "not tested", row.verdict)
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
-    rest = (~found["measurable"]).sum()
-    lines += ["", f"{rest} further claims have no number or are about systems that the study does not run: not tested. "
-              f"In all: {', '.join(f'{count} {word}' for word, count in counts.items())}."]
+    waiting, rest = (found["measurable"] & ~shown).sum(), (~found["measurable"]).sum()
+    lines += ["", f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that have no number "
+              f"or are about systems that the study does not run; the scorecard names each. In all: {', '.join(f'{count} {word}' for word, count in counts.items())}."]
     return "\n".join(lines)
 
 

@@ -119,8 +119,15 @@ def statistics(clips: Clips, config: Pretraining, frontend: LogSpectrogram) -> t
     """Mean and standard deviation of the log-spectrogram over at most STATISTICS_CLIPS clips of the corpus (D2)."""
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.permutation(len(clips))[:STATISTICS_CLIPS])
-    waves = np.stack([clips.crop(int(i), config.samples, rng) for i in chosen]).astype(np.float32)
-    values = frontend(torch.from_numpy(waves)).double()
+    waves = []
+    for number in chosen:
+        try:
+            waves.append(clips.crop(int(number), config.samples, rng))
+        except AudioError:
+            continue  # the loader lists it
+    if not waves:
+        raise TrainingError(f"none of the {len(chosen)} clips drawn from {config.corpus} can be decoded; check the set.")
+    values = frontend(torch.from_numpy(np.stack(waves).astype(np.float32))).double()
     return round(values.mean().item(), 4), round(values.std().item(), 4)
 
 
@@ -188,7 +195,7 @@ def pretrain(method: nn.Module, config: Pretraining, batches: Batches, folder: P
         optim.zero_grad(set_to_none=True)
         loss.backward()
         optim.step()
-        failed += bad
+        failed = list(dict.fromkeys(failed + bad))
         step += 1
         row = {"step": step, "epoch": step / batches.steps_per_epoch, "loss": value, "lr": lr}
         if step % batches.steps_per_epoch == 0:

@@ -348,7 +348,7 @@ def test_what_cannot_be_decoded_is_left_out_of_its_batches_and_listed(tones, tmp
 
 
 def test_the_statistics_leave_out_what_cannot_be_decoded(tones, tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "CACHE_LIMIT", 0)
+    monkeypatch.setattr(audio, "CACHE_LIMIT", -1)
     broken = tmp_path / "broken.wav"
     broken.write_text("no audio")
     frontend, rng = LogSpectrogram(small().frontend), np.random.default_rng(0)
