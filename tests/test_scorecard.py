@@ -54,7 +54,7 @@ def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
     claims = audit.paper_claims()
     rows = len([row for row in text.splitlines() if row.startswith("| ")]) - 1
     waiting, rest = map(int, re.search(r"Not tested: (\d+) claims .* and (\d+) that", text).groups())
-    assert rows > 3 and rows + waiting == (claims.ours_minuend != "").sum() and rest == (claims.ours_minuend == "").sum()
+    assert rows >= 3 and rows + waiting == (claims.ours_minuend != "").sum() and rest == (claims.ours_minuend == "").sum()
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (reproduced|partly|not tested|not reproduced)[,.]", text)}
     assert sum(counts.values()) == len(claims) and list(counts)[0] == "reproduced" and len(counts) == 4
 
