@@ -15,7 +15,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         return arguments.command(arguments) or 0
-    except (ValueError, FileNotFoundError) as error:  # every error of the library that a user can mend
+    except (ValueError, OSError) as error:  # what a user can mend: input, and a disk that is full or not there
         print(f"asglib: {error}", file=sys.stderr)
         return 2
 
