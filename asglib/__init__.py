@@ -13,13 +13,14 @@ Shapes, everywhere: B batch, N samples, F bins, T frames, D dims, C classes, S s
    loss          NT-Xent, equations 1 and 2 (2.3)
    batch, files  what a method sees of the data; files that are never half-written
 1  data and numbers
-   datasets, toy, rirs            the table of data sets, the embedded corpus, impulse responses (3.1)
-   measures                       what an encoder notices of a move (1)
-   records, statistics, comparison, results, audit    intervals, verdicts, the paper's arithmetic (3.3 to 3.5)
-   figures, charts, panels, display, listen           all that is drawn, shown and heard
-   inspection, convert, fetch, unpack, provenance, distributed
-2  methods, training, evaluation  loss = method(batch, generator); pretraining; frozen and fine-tuned (2.3, 3.2)
-3  plans, corpus, runs, experiment, pool    which runs a table needs; found, resumed or computed
-   probing, neighbours, maps                questions put to trained encoders
-4  study, report, scorecard, prepare, download, doctor, forecast, explorer    the batch and the command line
+   datasets/, toy, rirs          the table of data sets, the embedded corpus, impulse responses (3.1)
+   measures                      what an encoder notices of a move (1)
+   results/                      records, intervals, verdicts, the audit of the paper's arithmetic (3.3 to 3.5)
+   figures/, report/             all that is drawn; what a notebook shows, and its page
+   provenance, distributed       where a number comes from; several processes
+2  methods/, training, evaluation   loss = method(batch, generator); pretraining; frozen and fine-tuned (2.3, 3.2)
+   prepare/                      a release on disk: fetched, checked, converted, reported (3.1)
+3  plans, corpus, runs, experiment, pool   which runs a table needs; found, resumed or computed
+   probing/                      questions put to trained encoders; what is heard
+4  study, scorecard, forecast, __main__    the batch and the command line
 """

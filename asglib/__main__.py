@@ -76,7 +76,7 @@ def _place(a: argparse.Namespace):
 
 def _reproduce(a: argparse.Namespace) -> int:
     from asglib import config, forecast, pool, study
-    from asglib.display import Progress
+    from asglib.report.display import Progress
     name = a.profile + (f":{a.seeds}" if a.seeds else "")
     profile, place = config.profile(name), _place(a)
     if a.found:
@@ -115,8 +115,7 @@ def _step(row: dict) -> str:
 
 
 def _prepare(a: argparse.Namespace) -> None:
-    from asglib import download
-    from asglib.prepare import prepare
+    from asglib.prepare import download, prepare
     place = _place(a)
     if place.data is None:
         raise FileNotFoundError("no data root is given; pass --data FOLDER or set ASG_DATA.")
@@ -127,7 +126,7 @@ def _prepare(a: argparse.Namespace) -> None:
 
 def _doctor(a: argparse.Namespace) -> None:
     from asglib import config, forecast
-    from asglib.doctor import doctor
+    from asglib.prepare.doctor import doctor
     place = _place(a)
     doctor(place.data, place.cache)
     print("paper profile:", forecast.summary(forecast.forecast(config.profile("paper"), place, 1900.0)))

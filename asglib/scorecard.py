@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asglib import audit, config, datasets, plans, pool, results
+from asglib import config, datasets, plans, pool, results
 from asglib.config import Evaluation, Profile
 from asglib.corpus import Place
 from asglib.files import write_atomically
+from asglib.results import audit
 from asglib.runs import record_of, run_name
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"

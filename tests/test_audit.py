@@ -2,8 +2,8 @@
 
 import pytest
 
-from asglib import audit
 from asglib.config import METHODS
+from asglib.results import audit
 
 TABLES, CLAIMS = audit.paper_tables(), audit.paper_claims()
 TABLE_4 = {  # transcribed from the page, apart from the file

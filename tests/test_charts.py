@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from asglib import charts, results
-from asglib.figures import METHOD_COLOURS
+from asglib import results
+from asglib.figures import METHOD_COLOURS, charts
 
 T_2 = 4.302653  # 97.5 percent point of Student's t with 2 degrees of freedom, from a printed table
 VALUES = {  # percent of seeds 0, 1, 2

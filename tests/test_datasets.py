@@ -11,6 +11,7 @@ import fixture_trees
 import numpy as np
 import pandas as pd
 import pytest
+
 from asglib import datasets
 from asglib.datasets import environment, listing
 from asglib.datasets.table import DataError, DataSet, Task

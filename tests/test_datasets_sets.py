@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fixture_trees
 import pytest
+
 from asglib import datasets
 from asglib.datasets import audioset, digits, environment, language, listing, music, speech, vggsound
 from asglib.datasets.table import DataError

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asglib import datasets, download, fetch, files, unpack
-from asglib.fetch import DownloadError
-from asglib.unpack import ArchiveError
+from asglib import datasets, files
+from asglib.prepare import download, fetch, unpack
+from asglib.prepare.fetch import DownloadError
+from asglib.prepare.unpack import ArchiveError
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()

@@ -5,10 +5,10 @@ import pytest
 import torch
 from conftest import gen, tone
 
-from asglib import listen
 from asglib.adversaries import move
 from asglib.config import ConfigError, Frontend
 from asglib.frontend import LogSpectrogram
+from asglib.probing import listen
 
 FRONTENDS = [Frontend(), Frontend(window=256, n_fft=256)]
 

@@ -6,10 +6,11 @@ import pytest
 import soundfile
 import torch
 
-from asglib import audio, datasets, evaluation, maps
+from asglib import audio, datasets, evaluation
 from asglib.config import Evaluation
 from asglib.corpus import Corpus, Place
 from asglib.frontend import LogSpectrogram
+from asglib.probing import maps
 
 
 def test_the_projection_keeps_what_lies_in_a_plane():

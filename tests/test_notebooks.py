@@ -36,7 +36,7 @@ def test_a_notebook_is_stripped_and_in_style(path):
 
 
 FIRST_SEED = """
-from asglib import config, plans, pool, corpus
+from asglib import config, corpus, plans, pool
 if __name__ == "__main__":
     wanted = [e for e in plans.everything(config.SMOKE) if e.seed == 0]
     pool.collect(wanted, config.SMOKE, corpus.Place.here())

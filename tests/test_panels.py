@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from asglib import panels
-from asglib.figures import METHOD_COLOURS
-from asglib.panels import PanelError
+from asglib.figures import METHOD_COLOURS, panels
+from asglib.figures.panels import PanelError
 
 CLASSES = ["dog", "rain", "clock"]
 

@@ -14,9 +14,10 @@ import pytest
 import soundfile
 import torch
 
-from asglib import audio, convert, datasets, doctor, files, inspection, prepare
+from asglib import audio, datasets, files, prepare
 from asglib.config import Frontend
 from asglib.frontend import LogSpectrogram
+from asglib.prepare import convert, doctor, inspection
 
 HEADER = "filename,fold,target,category,esc10,src_file,take\n"
 
@@ -278,7 +279,7 @@ def flacs(place):
 CHILD = """
 import sys
 from pathlib import Path
-from asglib import convert
+from asglib.prepare import convert
 print("ready", flush=True)
 convert.convert("esc50", *map(Path, sys.argv[1:4]), 2, print)
 """

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from asglib import config, evaluation, neighbours, probing, toy
+from asglib import config, evaluation, probing, toy
 from asglib.config import Frontend
 from asglib.corpus import Place
 from asglib.frontend import LogSpectrogram
+from asglib.probing import neighbours
 
 FRONTEND = config.SMOKE.pretraining.frontend
 
@@ -118,7 +119,7 @@ def test_neighbours_of_a_system_that_sees_the_register(place):
 
 
 def test_the_panel_for_jupyter_shows_a_moved_clip(capsys):
-    from asglib import explorer
+    from asglib.probing import explorer
 
     waves = torch.from_numpy(np.stack([toy.clip({"pattern": 1, "register": r, "direction": 0, "order": 0},
                                                 np.random.default_rng(r)) for r in range(3)]))

@@ -17,7 +17,8 @@ from bs4 import BeautifulSoup
 from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from asglib import display, report
+from asglib import report
+from asglib.report import display
 
 PIXEL = base64.b64encode(bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f8ff1f00030302"
@@ -181,7 +182,7 @@ def shown(monkeypatch) -> list:
         seen.append((thing if raw else thing.data, metadata))
 
     monkeypatch.setattr(display, "display", collect)
-    monkeypatch.setattr(report, "display", collect)
+    monkeypatch.setattr(report, "emit", collect)
     monkeypatch.setattr(display, "_numbers", {"Figure": {}, "Table": {}, "Sound": {}})
     return seen
 
@@ -260,7 +261,7 @@ def test_progress_updates_one_line_on_a_terminal_and_prints_lines_elsewhere():
 
 
 def test_text_colours_reach_a_contrast_of_4_5():
-    css = (Path(report.__file__).parent / "report_template" / "style.css").read_text()
+    css = (Path(report.__file__).parent / "template" / "style.css").read_text()
     names = dict(re.findall(r"--(\w+): (#\w{6})", css))
 
     def luminance(colour: str) -> float:

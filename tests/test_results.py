@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from asglib import audit, results
-from asglib.results import ResultsError
+from asglib import results
+from asglib.results import ResultsError, audit
 
 TASKS = ["fsdd/digit", "fsdd/speaker"]
 SPEAKERS = [f"speaker {i // 5}" for i in range(40)]

@@ -8,8 +8,10 @@ import pytest
 from bs4 import BeautifulSoup
 from test_results import record
 
-from asglib import audit, config, display, plans, pool, results, scorecard
+from asglib import config, plans, pool, results, scorecard
 from asglib.corpus import Place
+from asglib.report import display
+from asglib.results import audit
 from asglib.scorecard import ScorecardError
 
 SMALL = config.profile("small")

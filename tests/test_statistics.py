@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from asglib.statistics import StatisticsError, cluster_draws, d_prime, mean_t, paired_bootstrap, paired_t
+from asglib.results.statistics import StatisticsError, cluster_draws, d_prime, mean_t, paired_bootstrap, paired_t
 
 ASG = [71.2, 73.4, 70.9, 72.8, 74.0]
 NONE = [69.8, 72.9, 71.1, 70.0, 71.9]

@@ -10,11 +10,10 @@ from conftest import ROOT
 LIBRARY = ROOT / "asglib"
 FLOORS = [
     "config files batch audio frontend positives adversaries encoder loss",
-    "toy datasets rirs provenance measures statistics distributed audit records comparison results figures charts panels"
-    " display listen fetch unpack inspection convert",
-    "methods training evaluation",
-    "plans corpus runs experiment pool probing neighbours maps",
-    "study report prepare download doctor explorer forecast scorecard __main__",
+    "toy datasets rirs provenance measures distributed results figures report",
+    "methods training evaluation prepare",
+    "plans corpus runs experiment pool probing",
+    "study forecast scorecard __main__",
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 SHARED = {"config", "files", "batch"}  # the rooms of the ground floor that others on it may use

@@ -11,11 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import display
+from IPython.display import display as emit
+
+from asglib.files import write_atomically
 
 # The one door for notebooks: report.figure(...), report.finding(...).
-from asglib.display import Progress, audio, duration, figure, markdown, need_alt, png, table
-from asglib.files import write_atomically
+from asglib.report.display import Progress, audio, duration, figure, markdown, need_alt, png, table
 
 if TYPE_CHECKING:
     import nbformat
@@ -28,7 +29,7 @@ __all__ = ["Progress", "ReportError", "audio", "cards", "check", "failed", "figu
 FINDING = "application/vnd.asg.finding+json"
 LARGEST = 5 * 2**20  # bytes of one page: it must travel by mail
 HERE = Path(__file__).parent
-TEMPLATE = "report_template"
+TEMPLATE = "template"
 MISSING_ALT = "No description has been provided for this image"  # what nbconvert 7 writes where there is none
 DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 
@@ -65,7 +66,7 @@ def finding(number: int, sentence: str, figure: Figure | None = None, alt: str =
     image = None if figure is None else png(figure, dpi=360 / figure.get_figwidth())  # a card is some 360 px wide
     alt = alt if figure is None else need_alt(alt, f"Key figure of notebook {number:02d}")
     card = {"number": number, "sentence": sentence, "figure": image, "alt": alt, "provenance": provenance(records)}
-    display({"text/markdown": f"**Finding.** {sentence}", "text/plain": sentence, FINDING: card}, raw=True)
+    emit({"text/markdown": f"**Finding.** {sentence}", "text/plain": sentence, FINDING: card}, raw=True)
     if status := os.environ.get("ASG_STATUS"):
         _write(Path(status), json.dumps({"number": number}))
 

@@ -16,9 +16,9 @@ import soxr
 import torch
 
 from asglib import audio, config, datasets, files
-from asglib.convert import convert
 from asglib.frontend import LogSpectrogram
-from asglib.inspection import DEFECTS, each, inspect_all
+from asglib.prepare import convert
+from asglib.prepare.inspection import DEFECTS, each, inspect_all
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
 CLIPS, SECONDS, SEED = 2_000, 10.0, 0  # the spectrogram's statistics: so many clips, at most so long, drawn with SEED
@@ -41,7 +41,7 @@ def prepare(name: str, data_root: Path, cache: Path, workers: int | None = None,
     usable = frame.path.isin(table.path[table.problem == ""]) & ~outside(frame, table)
     report["spectrogram"] = statistics(frame[usable], folder, workers)
     if convert_to is not None:
-        report["converted"] = str(convert(name, data_root, cache, convert_to, workers, echo))
+        report["converted"] = str(convert.convert(name, data_root, cache, convert_to, workers, echo))
     report |= {"seconds_taken": round(time.monotonic() - began, 1),
                "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                "versions": {"soundfile": soundfile.__version__, "libsndfile": soundfile.__libsndfile_version__,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asglib import audit
-from asglib.comparison import DRAWS, Comparison, choose, compare, interval, one_corpus, percent, row_of
-from asglib.records import ResultsError, frame, load_records, missing_seeds, notes
+from asglib.results import audit
+from asglib.results.comparison import DRAWS, Comparison, choose, compare, interval, one_corpus, percent, row_of
+from asglib.results.records import ResultsError, frame, load_records, missing_seeds, notes
 
 __all__ = [
     "ResultsError", "frame", "load_records", "missing_seeds", "notes",  # from records

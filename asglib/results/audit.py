@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-REPORTS = Path(__file__).resolve().parents[1] / "reports"
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
 TABLE_COLUMNS = ["table", "row", "column", "setting", "value", "bold"]
 CLAIM_COLUMNS = (
     "id section sentence table kind minuend subtrahend columns setting direction stated "

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from asglib import audio, datasets, files
-from asglib.inspection import UNREADABLE, each
+from asglib.prepare.inspection import UNREADABLE, each
 
 LARGEST_FLAC_BLOCK = 65_535  # samples
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from asglib.config import SETTINGS
-from asglib.records import ResultsError
-from asglib.statistics import cluster_draws, mean_t, percentiles
+from asglib.results.records import ResultsError
+from asglib.results.statistics import cluster_draws, mean_t, percentiles
 
 DRAWS = 2000
 

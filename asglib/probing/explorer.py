@@ -8,10 +8,12 @@ import ipywidgets as widgets
 import pandas as pd
 from torch import Tensor, nn
 
-from asglib import display, figures, listen
+from asglib import figures
 from asglib.adversaries import KINDS, move
 from asglib.frontend import LogSpectrogram
 from asglib.measures import similarity_to_moved
+from asglib.probing import listen
+from asglib.report import display
 
 
 def panel(waves: Tensor, rows: pd.DataFrame, systems: Mapping[str, nn.Module], frontend: LogSpectrogram,

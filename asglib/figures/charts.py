@@ -15,10 +15,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from asglib import audit, results
-from asglib.comparison import choose, percent, row_of
+from asglib import results
 from asglib.figures import METHOD_COLOURS, METHOD_MARKERS, styled
-from asglib.statistics import mean_t
+from asglib.results import audit
+from asglib.results.comparison import choose, percent, row_of
+from asglib.results.statistics import mean_t
 
 OTHER = "#444444"  # a row whose label does not begin with a method
 SHORT = ("not printed", "undefined")  # notes that fit into a panel

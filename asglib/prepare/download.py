@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asglib import datasets
-from asglib.fetch import DownloadError, fetch
-from asglib.unpack import unpack
+from asglib.prepare.fetch import DownloadError, fetch
+from asglib.prepare.unpack import unpack
 
 
 @dataclass(frozen=True)
