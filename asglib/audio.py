@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +37,23 @@ def read(path: Path, start: float = 0.0, stop: float | None = None) -> np.ndarra
     Only that part is decoded; channels are averaged; soxr's HQ resampler. AudioError: no such file, not audio,
     nothing in that part, or samples that are not finite.
     """
+    return _read(path, lambda seconds: (start, stop))
+
+
+def _read(path: Path, choose: Callable[[float], tuple[float, float | None]]) -> np.ndarray:
+    """`read` of the part that `choose` names once the file's length in seconds is known: the file is opened once."""
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = file.samplerate
+            start, stop = choose(file.frames / rate)
             file.seek(min(round(start * rate), file.frames))
-            wave = file.read(-1 if stop is None else max(round((stop - start) * rate), 0), "float32", always_2d=True)
+            wave = file.read(-1 if stop is None else max(round((stop - start) * rate), 0), "float32")
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, MemoryError) as error:
         raise AudioError(f"{path}: cannot be decoded ({error}).") from None
     if not len(wave):
         raise AudioError(f"{path}: holds no samples from {start:g} s on.")
-    wave = wave[:, 0] if wave.shape[1] == 1 else np.add.reduce(wave, axis=1) / wave.shape[1]
+    if wave.ndim == 2:
+        wave = np.add.reduce(wave, axis=1) / wave.shape[1]
     if not np.isfinite(wave).all():
         raise AudioError(f"{path}: has samples that are not finite numbers.")
     return wave if rate == RATE else soxr.resample(wave, rate, RATE, quality="HQ")
@@ -54,6 +62,8 @@ def read(path: Path, start: float = 0.0, stop: float | None = None) -> np.ndarra
 def pad(wave: np.ndarray, length: int, before: float = 0.5) -> np.ndarray:
     """[N] -> [max(N, length)], zeros added; the share `before` of them in front (0.5: the clip in the middle, D13)."""
     missing = max(length - len(wave), 0)
+    if not missing:
+        return wave
     front = int(missing * before)
     return np.pad(wave, (front, missing - front))
 
@@ -109,22 +119,30 @@ class Clips:
         """Clip i, [N]; AudioError when it cannot be decoded."""
         if self.waves is not None:
             return self.waves[self.offsets[i]: self.offsets[i + 1]]
-        return self._read(self.keep[i])
+        return self._whole(self.keep[i])
 
     def crop(self, i: int, length: int, rng: np.random.Generator) -> np.ndarray:
         """A random part [length] of clip i; from a file, only that part is decoded."""
         if self.waves is not None:
             return crop(self.whole(i), length, rng)
         row = self.keep[i]
-        spare = self.seconds(row) - length / RATE
-        if spare <= 0:
-            return crop(self._read(row), length, rng)
-        start = self.start[row] + rng.random() * spare
-        wave = read(Path(self.paths[row]), start, start + length / RATE)
-        return pad(wave, length, 0.0)[:length]  # resampling may round one sample away
+        first, last, whole = self.start[row], self._stop(row), True
 
-    def _read(self, row: int) -> np.ndarray:
-        return read(Path(self.paths[row]), self.start[row], self.stop[row] if np.isfinite(self.stop[row]) else None)
+        def choose(seconds: float) -> tuple[float, float | None]:
+            nonlocal whole
+            spare = min(seconds, np.inf if last is None else last) - first - length / RATE
+            whole = spare <= 0
+            start = first + (0 if whole else rng.random() * spare)
+            return start, last if whole else start + length / RATE
+
+        wave = _read(Path(self.paths[row]), choose)
+        return crop(wave, length, rng) if whole else pad(wave, length, 0.0)[:length]  # resampling may lose one sample
+
+    def _stop(self, row: int) -> float | None:
+        return self.stop[row] if np.isfinite(self.stop[row]) else None
+
+    def _whole(self, row: int) -> np.ndarray:
+        return read(Path(self.paths[row]), self.start[row], self._stop(row))
 
     def _small(self) -> bool:
         left = CACHE_LIMIT / (4 * RATE)
@@ -155,7 +173,7 @@ class Clips:
         with open(out, "wb") as file:
             for row, path in enumerate(self.paths):
                 try:
-                    wave = self._read(row)
+                    wave = self._whole(row)
                 except AudioError as error:
                     skipped.append({"path": str(path), "reason": str(error)})
                     continue

@@ -23,7 +23,7 @@ class Place:
     data: Path | None = None
     runs: Path = Path("runs")
     device: str = "cpu"
-    workers: int = 0
+    workers: int = 0  # processes that read audio for one run; the same bits with any number
 
     @property
     def cache(self) -> Path:
@@ -31,10 +31,12 @@ class Place:
 
     @classmethod
     def here(cls, **changes) -> Place:
-        """From ASG_DATA and ASG_RUNS, on the GPU when there is one."""
+        """From ASG_DATA, ASG_RUNS and ASG_LOADERS, on the GPU when there is one, which other processes then feed."""
         data = os.environ.get("ASG_DATA")
-        found = cls(Path(data) if data else None, Path(os.environ.get("ASG_RUNS", "runs")),
-                    os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu"))
+        device = os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+        loaders = min(8, (os.cpu_count() or 1) - 1) if device.startswith("cuda") else 0
+        found = cls(Path(data) if data else None, Path(os.environ.get("ASG_RUNS", "runs")), device,
+                    int(os.environ.get("ASG_LOADERS", loaders)))
         return replace(found, **changes)
 
 

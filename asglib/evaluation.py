@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from asglib import audio
 from asglib.audio import Clips
@@ -111,9 +112,26 @@ def _set_rate(optim, config: Downstream, epoch: int) -> None:
         group["lr"] = config.lr * (0.1 if epoch >= config.drop_epoch else 1.0)
 
 
+class Crops(Dataset):
+    """One epoch of fine-tuning: part p -> a random segment of each of its clips, [B, N]."""
+
+    def __init__(self, clips: Clips, rows: np.ndarray, length: int, seed: int, epoch: int, batch: int):
+        self.clips, self.rows, self.length, self.seed, self.epoch = clips, rows, length, seed, epoch
+        order = np.random.default_rng([seed, epoch]).permutation(len(rows))
+        self.parts = np.array_split(order, max(len(rows) // batch, 1))
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, part: int) -> Tensor:
+        rows = [int(row) for row in self.rows[self.parts[part]]]
+        return torch.from_numpy(np.stack(
+            [self.clips.crop(row, self.length, np.random.default_rng([self.seed, self.epoch, row])) for row in rows]))
+
+
 def fine_tune(encoder: Encoder, frontend: LogSpectrogram, clips: Clips, rows: np.ndarray, targets: Tensor,
               classes: int, frames: int, config: Downstream, seed: int, device: torch.device,
-              amp: bool = False) -> nn.Module:
+              amp: bool = False, workers: int = 0) -> nn.Module:
     """A copy of `encoder` and a linear layer trained end to end on random segments of clips `rows` (3.2).
 
     targets is [len(rows)] or [len(rows), C]; the encoder that was given keeps its weights.
@@ -126,10 +144,11 @@ def fine_tune(encoder: Encoder, frontend: LogSpectrogram, clips: Clips, rows: np
     for epoch in range(config.epochs):
         _set_rate(optim, config, epoch)
         model.train()
-        for part in np.array_split(np.random.default_rng([seed, epoch]).permutation(len(rows)),
-                                   max(len(rows) // config.batch, 1)):
-            waves = [clips.crop(int(rows[i]), length, np.random.default_rng([seed, epoch, int(rows[i])])) for i in part]
-            x = frontend(torch.from_numpy(np.stack(waves)).to(device))
+        crops = Crops(clips, rows, length, seed, epoch, config.batch)
+        loader = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type == "cuda",
+                            generator=torch.Generator())  # its own, else it draws from the global stream
+        for part, waves in zip(crops.parts, loader):
+            x = frontend(waves.to(device, non_blocking=True))
             with torch.autocast(device.type, torch.bfloat16, enabled=amp):
                 logits = model(x)
             optim.zero_grad()

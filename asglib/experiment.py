@@ -194,7 +194,7 @@ class Evaluator:
         frontend, (network, _) = LogSpectrogram(config.frontend).to(device), self.trained
         amp = training.precision(self.pretraining, device) == "bf16"
         model = evaluation.fine_tune(network, frontend, corpus.all_clips, train, targets[train], classes, frames,
-                                     config.training, config.seed, device, amp)
+                                     config.training, config.seed, device, amp, self.place.workers)
         tested = corpus.clips(corpus.frame.iloc[corpus.all_clips.keep[test]])
         found = evaluation.embed(model, frontend, tested, frames, device)
         return found.features, found.clip

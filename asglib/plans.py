@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asglib.config import ABLATION, Evaluation, Pretraining, Profile
+from asglib.config import ABLATION, SETTINGS, Evaluation, Pretraining, Profile
 
 
 def pretraining(profile: Profile, method: str, seed: int, mel: bool = False, corpus: str | None = None) -> Pretraining:
@@ -42,9 +42,10 @@ def spectrogram_type(profile: Profile) -> list[Evaluation]:
 
 
 def pretraining_data(profile: Profile) -> list[Evaluation]:
-    """Table 6: two pretraining corpora, each supervised, without and with ASG."""
-    return [e for corpus in profile.corpora for method in ("Sup.", "NONE", "ASG") for setting in ("frozen", "fine-tuned")
-            for e in evaluations(profile, method, profile.corpora_tasks, setting, corpus=corpus)]
+    """Table 6: two pretraining corpora, each supervised, without and with ASG; and training from scratch (3.5)."""
+    pretrained = [e for corpus in profile.corpora for method in ("Sup.", "NONE", "ASG") for setting in SETTINGS
+                  for e in evaluations(profile, method, profile.corpora_tasks, setting, corpus=corpus)]
+    return pretrained + evaluations(profile, "untrained", profile.corpora_tasks, "fine-tuned")
 
 
 def evaluation(profile: Profile) -> list[Evaluation]:

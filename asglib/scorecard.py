@@ -24,8 +24,6 @@ COLUMNS = {  # of tables 2 and 3: our task, and the number of classes in section
     "SCV2": ("speech_commands_v2/words", 35), "MS": ("musan/kind", 3), "VC": ("voxceleb1/speaker", 1211),
     "NS": ("nsynth/family", 11), "AS": ("audioset/events", 527), "ESC": ("esc50/sound", 50)}
 MARKS = "<!-- scorecard -->", "<!-- /scorecard -->"
-MEASURED = re.compile(  # what results.describe writes
-    r"(?:(?P<pair>.+): )?(?P<mean>[+-][\d.]+) \[(?P<low>[+-][\d.]+), (?P<high>[+-][\d.]+)\], (?P<n>.+)")
 
 
 class ScorecardError(ValueError):
@@ -50,17 +48,11 @@ def gather(evaluations: list[Evaluation], profile: Profile, place: Place,
 
 
 def card(frame: pd.DataFrame, claims: pd.DataFrame, profile: Profile) -> pd.DataFrame:
-    """`results.scorecard` with what is measured as numbers too: mean, low, high in points and n (text), each turned so
-    that above 0 is as claimed; `direction` in words; `notebook`, the number of the one behind the claim."""
+    """`results.scorecard` with `direction` in words and `notebook`, the number of the one behind the claim."""
     corpora = {"main": profile.pretraining.corpus, "first": profile.corpora[0], "second": profile.corpora[1]}
     found = results.scorecard(frame, claims, corpora)
-    numbers = found["ours"].str.extract(MEASURED)
-    sign = np.where(claims["direction"] == "<", -1.0, 1.0)
-    limits = numbers[["mean", "low", "high"]].astype(float).mul(sign, axis=0)
-    found[["mean", "low", "high"]] = np.column_stack(
-        [limits["mean"], limits[["low", "high"]].min(axis=1), limits[["low", "high"]].max(axis=1)])
     found["direction"] = [_direction(*row) for row in found[["mean", "low", "high"]].itertuples(index=False)]
-    return found.assign(n=numbers["n"].fillna(""), stated=claims["stated"].to_numpy(),
+    return found.assign(stated=claims["stated"].to_numpy(),
                         measurable=(claims["ours_minuend"] != "").to_numpy(),
                         notebook=claims["table"].map(BEHIND).fillna("").to_numpy())
 

@@ -177,7 +177,7 @@ def pretrain(method: nn.Module, config: Pretraining, batches: Batches, folder: P
     total, warmup = len(batches), round(config.warmup_epochs * batches.steps_per_epoch)
     amp = precision(config, device) == "bf16"
     loader = DataLoader(batches, batch_size=None, sampler=range(step, total), num_workers=workers,
-                        pin_memory=device.type == "cuda", persistent_workers=False)
+                        pin_memory=device.type == "cuda", generator=torch.Generator())  # else the global stream is drawn from
     saved = time.monotonic()
     for batch, bad in loader:
         lr = learning_rate(step, total, warmup, config.lr)

@@ -177,5 +177,5 @@ def test_the_claims_chart_draws_measured_claims_only_with_interval_and_stated_si
 
 
 def test_verdicts_differ_in_colour_and_marker_and_an_empty_card_says_so():
-    assert len({colour for colour, _ in panels.VERDICTS.values()}) == len({m for _, m in panels.VERDICTS.values()}) == 4
+    assert len({colour for colour, _ in panels.VERDICTS.values()}) == len({m for _, m in panels.VERDICTS.values()}) == 5
     assert why(panels.claims_chart(card().tail(1))) == "no claim is measured"

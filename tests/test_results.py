@@ -284,18 +284,21 @@ def compared(low, mean, high, unit="seeds", profile="small"):
         ({"stated": 1.4}, (0.5, 1.0, 1.5), "reproduced"),
         ({"stated": 1.5}, (2.0, 3.0, 4.0), "reproduced"),  # more than claimed
         ({"stated": 2.2}, (0.5, 1.0, 1.5), "partly"),  # the right side, too small
-        ({}, (-0.5, 1.0, 2.5), "partly"),  # inconclusive
-        ({}, (0.0, 1.0, 2.0), "partly"),
+        ({}, (-0.5, 1.0, 2.5), "inconclusive"),
+        ({}, (0.0, 1.0, 2.0), "inconclusive"),
+        ({"stated": 2.0}, (-0.5, 1.0, 2.5), "inconclusive"),  # 0 and the stated size are both possible
+        ({"stated": 2.0}, (-0.5, 0.1, 0.8), "not reproduced"),  # 0 is possible, the stated size is not
         ({}, (1.0, 1.0, 1.0), "partly"),  # no spread between seeds is no certainty
-        ({}, (-2.5, -1.0, 0.5), "not reproduced"),
+        ({}, (-2.5, -1.0, 0.5), "inconclusive"),  # the mean decides nothing
         ({}, (-1.5, -1.0, -0.5), "not reproduced"),
         ({}, (0.0, 0.0, 0.0), "not reproduced"),
         ({"direction": "<"}, (-1.5, -1.0, -0.5), "reproduced"),
         ({"direction": "<"}, (0.5, 1.0, 1.5), "not reproduced"),
-        ({"direction": "<"}, (-2.0, -0.5, 1.0), "partly"),
+        ({"direction": "<"}, (-2.0, -0.5, 1.0), "inconclusive"),
         ({"direction": ">="}, (0.0, 0.5, 1.0), "reproduced"),
         ({"direction": ">="}, (0.0, 0.0, 0.0), "partly"),
-        ({"direction": ">="}, (-1.0, -0.5, 0.0), "not reproduced"),
+        ({"direction": ">="}, (-1.0, -0.5, 0.0), "inconclusive"),
+        ({"direction": ">="}, (-1.0, -0.5, -0.1), "not reproduced"),
     ],
 )
 def test_the_rule(rule, interval, word):

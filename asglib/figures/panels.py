@@ -16,8 +16,8 @@ CLASS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9
 CLASS_MARKERS = "osD^vXP<"
 OTHERS = "#BBBBBB"
 VERDICTS = {  # colour and marker: told apart without colour too
-    "reproduced": ("#009E73", "o"), "partly": ("#E69F00", "^"), "not reproduced": ("#D55E00", "X"),
-    "not tested": ("#777777", "D")}
+    "reproduced": ("#009E73", "o"), "partly": ("#E69F00", "^"), "inconclusive": ("#0072B2", "s"),
+    "not reproduced": ("#D55E00", "X"), "not tested": ("#777777", "D")}
 NAMED = 20  # classes whose names fit on an axis
 WRITTEN = 12  # classes whose cells can hold a number
 

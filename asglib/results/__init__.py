@@ -18,7 +18,8 @@ __all__ = [
     "Verdict", "cells", "describe", "paper", "scorecard", "table", "verdict",
 ]
 AVERAGE = "average"
-WORST_FIRST = ("not reproduced", "not tested", "partly", "reproduced")
+WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
+SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
 
 
 class Verdict(NamedTuple):
@@ -95,13 +96,15 @@ def table(
 
 
 def verdict(claim, comparison: Comparison) -> Verdict:
-    """The rule, written before any run was compared; it reads the interval of the average, on the claim's side of 0.
+    """The rule; it reads the interval of the average alone, never its mean (D36).
 
     not tested: a smoke run, or no interval (no record in common).
-    not reproduced: the mean is not on the claimed side of 0, wherever the interval reaches.
-    partly: the mean is on the claimed side but the interval reaches 0; or it comes from the test clips of one
-    pretraining seed, or from seeds that all gave one difference; or it stays below the size that the paper states.
-    reproduced: the whole interval lies on the claimed side of 0 and reaches the stated size, if there is one.
+    not reproduced: the interval excludes the claim: all of it lies on the other side of 0, or it reaches 0 and stays
+    below the size that the paper states.
+    inconclusive: the interval reaches 0 and, if a size is stated, that size too.
+    partly: all of it lies on the claimed side of 0, but below the stated size; or it comes from the test clips of one
+    pretraining seed, or from seeds that all gave one difference.
+    reproduced: all of it lies on the claimed side of 0 and it reaches the stated size, if there is one.
     For ">=" 0 itself is on the claimed side. A larger effect than stated counts as reproduced.
     """
     row, sign = comparison.average, -1 if claim.direction == "<" else 1
@@ -109,20 +112,19 @@ def verdict(claim, comparison: Comparison) -> Verdict:
         return Verdict("not tested", "smoke is not evidence")
     if not row["unit"]:
         return Verdict("not tested", row["note"])
-    low, mean, high = sorted(round(sign * float(row[name]), 9) for name in ("low", "mean", "high"))  # 9: float error
+    low, high = sorted(round(sign * float(row[name]), 9) for name in ("low", "high"))  # 9: float error
     tie = claim.direction == ">="
-    if mean < 0 or (mean == 0 and not tie):
-        reach = ", the interval reaches it" if high > 0 else ""
-        return Verdict("not reproduced", f"the mean is not on the claimed side{reach}")
+    small = high < claim.stated - audit.ROUNDING  # False without a stated size (NaN)
+    if high < 0 or (high == 0 and not tie):
+        return Verdict("not reproduced", "the interval lies on the other side of 0")
     if low < 0 or (low == 0 and not tie):
-        return Verdict("partly", "the interval reaches 0")
+        return (Verdict("not reproduced", f"the interval reaches 0 and stays below the stated {claim.stated:.1f}") if small
+                else Verdict("inconclusive", "the interval reaches 0"))
     if row["unit"] == "clips":
         return Verdict("partly", "one pretraining seed")
     if low == high:
         return Verdict("partly", "every seed gave the same difference")
-    if high < claim.stated - audit.ROUNDING:  # False without a stated size (NaN)
-        return Verdict("partly", f"smaller than the stated {claim.stated:.1f}")
-    return Verdict("reproduced", "")
+    return Verdict("partly", f"smaller than the stated {claim.stated:.1f}") if small else Verdict("reproduced", "")
 
 
 def describe(row) -> str:
@@ -145,8 +147,8 @@ def _scope(frame: pd.DataFrame, scope: str) -> tuple[list[str] | None, str]:
     return [], f"no record of {' or '.join(a for a in alternatives if a != '*').replace(';', ', ')}"
 
 
-def _weigh(frame: pd.DataFrame, claim, corpus: str | None, draws: int) -> tuple[str, Verdict, list[str]]:
-    """The weakest of the claim's pairs of methods: described, judged, and what limits it."""
+def _weigh(frame: pd.DataFrame, claim, corpus: str | None, draws: int) -> tuple[str, Verdict, list[str], pd.Series]:
+    """The weakest of the claim's pairs of methods: described, judged, what limits it, and its numbers."""
     pairs = [(a, b) for a in claim.ours_minuend.split(";") for b in claim.ours_subtrahend.split(";")]
     shared = {"setting": claim.setting, "frontend": claim.ours_frontend, "corpus": corpus}
     rows = pd.concat([choose(frame, method, **shared) for pair in pairs for method in pair])
@@ -160,7 +162,7 @@ def _weigh(frame: pd.DataFrame, claim, corpus: str | None, draws: int) -> tuple[
     weakest = min(range(len(pairs)), key=lambda i: (WORST_FIRST.index(judged[i][0].word), mean[i]))
     judgement, found = judged[weakest]
     which = f"{found.minuend} - {found.subtrahend}: " if len(pairs) > 1 else ""
-    return which + describe(found.average), judgement, [scope, found.average["note"], *found.left_out]
+    return which + describe(found.average), judgement, [scope, found.average["note"], *found.left_out], found.average
 
 
 def _stated(claim) -> str:
@@ -175,6 +177,7 @@ def scorecard(
 ) -> pd.DataFrame:
     """Each claim with the paper's number, ours with its interval, the verdict and what limits it.
 
+    mean, low, high: ours as numbers, in points, turned so that above 0 is as claimed; NaN where nothing is measured.
     corpora: which of our pretraining corpora is "main" (tables 2 to 5), "first" and "second" (table 6's two).
     Without it a frame with one corpus takes it as main.
     """
@@ -182,11 +185,12 @@ def scorecard(
     corpora = corpora or ({"main": known[0]} if len(known) == 1 else {})
     lines = []
     for claim in claims.itertuples():
-        ours, judged, limits = "", Verdict("not tested", ""), []
+        ours, judged, limits, row = "", Verdict("not tested", ""), [], row_of()
         if claim.ours_minuend and claim.ours_corpus not in corpora:
             limits = [f"no records of the {claim.ours_corpus} pretraining corpus"]
         elif claim.ours_minuend:
-            ours, judged, limits = _weigh(frame, claim, corpora[claim.ours_corpus], draws)
+            ours, judged, limits, row = _weigh(frame, claim, corpora[claim.ours_corpus], draws)
         told = "; ".join(dict.fromkeys(text for text in (judged.reason, *limits, claim.reason) if text))
-        lines.append([claim.id, claim.section, claim.sentence, _stated(claim), ours, judged.word, told])
-    return pd.DataFrame(lines, columns=["id", "section", "claim", "paper", "ours", "verdict", "limits"])
+        low, mean, high = sorted((-1 if claim.direction == "<" else 1) * row[name] for name in ("low", "mean", "high"))
+        lines.append([claim.id, claim.section, claim.sentence, _stated(claim), ours, judged.word, told, mean, low, high])
+    return pd.DataFrame(lines, columns=["id", "section", *SHOWN, "mean", "low", "high"])
