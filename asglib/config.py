@@ -138,10 +138,12 @@ class Downstream:
     lr: float = 1e-3  # 3.2
     optimizer: str = "adam"  # paper silent, D7
     max_frames: int = 1_000  # T of a segment is 100 x the set's average seconds, but not more, D9
+    max_clips: int | None = None  # None: every clip, as in the paper; otherwise a seeded draw of so many of each split
 
     def __post_init__(self):
         _need(self.epochs >= 1 and self.batch >= 2, f"downstream: epochs >= 1 and batch >= 2 needed, got {self}.")
         _need(self.lr > 0, f"downstream.lr is {self.lr}; it must be above 0.")
+        _need(self.max_clips is None or self.max_clips >= 2, f"downstream.max_clips is {self.max_clips}; give 2 or more.")
         _need(self.optimizer == "adam", f"downstream.optimizer {self.optimizer!r} is unknown; use 'adam'.")
 
 
@@ -239,7 +241,17 @@ SMALL_GPU = replace(
     differs="three small open corpora (about an hour and a half of sound) instead of AudioSet, 40 epochs of 4,400 clips "
             "instead of 50 of 1.8 million, segments of 96 frames instead of 300, batch 256 instead of 512")
 
-PROFILES = {profile.name: profile for profile in (SMOKE, SMALL, SMALL_GPU, PAPER)}
+_two_steps = dict(batch=8, epochs=1, warmup_epochs=0, clips_per_epoch=16)
+_few_clips = dict(epochs=2, drop_epoch=1, batch=8, max_clips=16)
+
+REHEARSAL = replace(  # the paper profile's data, networks and plans; everything that takes days cut to two steps
+    PAPER, name="rehearsal", pretraining=replace(PAPER.pretraining, **_two_steps),
+    supervised=replace(PAPER.supervised, **_two_steps), frozen=Downstream(**_few_clips),
+    fine_tuning=Downstream(**_few_clips), evidence=False,
+    differs="two steps of 8 clips a run and at most 16 clips of each split: it shows that the data, the machine and "
+            "every step of the paper profile work before days are spent, and its numbers mean nothing")
+
+PROFILES = {profile.name: profile for profile in (SMOKE, SMALL, SMALL_GPU, PAPER, REHEARSAL)}
 
 
 def profile(name: str) -> Profile:

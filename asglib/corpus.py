@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -49,6 +50,14 @@ class Corpus:
     fingerprint: str
     missing: int
     cache: Path
+
+    def drawn(self, count: int | None) -> Corpus:
+        """At most `count` rows of each split, the same draw every time; None: all."""
+        if count is None:
+            return self
+        rows = np.random.default_rng(0).permutation(len(self.frame))
+        chosen = self.frame.iloc[rows].groupby("split").head(count).sort_index()
+        return replace(self, frame=chosen.reset_index(drop=True))
 
     def clips(self, frame: pd.DataFrame) -> Clips:
         return Clips(frame.file, frame.start, frame.stop, self.cache)

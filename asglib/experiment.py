@@ -132,14 +132,21 @@ class Evaluator:
 
     def __init__(self, pretraining: Pretraining | None, place: Place, report=lambda row: None):
         self.pretraining, self.place, self.report = pretraining, place, report
-        self.found: dict = {}
+        self.found: dict = {}  # the last set's segments
+        self.read: dict = {}  # and its clips
 
     @cached_property
     def trained(self) -> tuple[encoder.Encoder | None, dict]:
         return trained(self.pretraining, self.place, self.report) if self.pretraining else (None, {})
 
+    def corpus(self, config: Evaluation) -> Corpus:
+        key = (config.data_set, config.training.max_clips)
+        if key not in self.read:
+            self.read = {key: load(config.data_set, self.place).drawn(config.training.max_clips)}
+        return self.read[key]
+
     def segments(self, config: Evaluation, corpus: Corpus, frames: int) -> evaluation.Segments:
-        key = (config.data_set, frames, config.frontend)
+        key = (config.data_set, config.training.max_clips, frames, config.frontend)
         if key not in self.found:
             network, _ = self.trained
             frontend = LogSpectrogram(config.frontend).to(self.place.device)
@@ -162,7 +169,7 @@ class Evaluator:
         row = datasets.DATASETS[config.data_set]
         if config.task not in row.tasks:
             raise ConfigError(f"{config.data_set} has no task {config.task!r}; it has {', '.join(row.tasks)}.")
-        task, corpus = row.tasks[config.task], load(config.data_set, self.place)
+        task, corpus = row.tasks[config.task], self.corpus(config)
         clips, frames = corpus.all_clips, evaluation.frames_of(row.seconds, config.training)
         frame = corpus.frame.iloc[clips.keep].reset_index(drop=True)
         targets, classes = labels(corpus, config.data_set, config.task, frame)

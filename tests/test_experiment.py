@@ -92,7 +92,7 @@ def test_only_what_depends_on_a_field_is_run_again(place):
     assert not any(name.startswith("pretrain") for name in tuned | frozen)
     mel = before - names(replace(smoke, n_mels=48))
     assert {name for name in mel if name.startswith("pretrain")} == {
-        runs.run_name(plans.pretraining(smoke, method, 0, mel=True), place) for method in ("NONE", "ASG")}
+        runs.run_name(plans.pretraining(smoke, method, 0, mel=True), place) for method in ("untrained", "NONE", "ASG")}
     every = before - names(replace(smoke, pretraining=replace(smoke.pretraining, temperature=0.2)))
     assert before - every == {runs.run_name(e, place) for e in plans.everything(smoke) if e.pretraining is None}
 

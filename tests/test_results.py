@@ -317,7 +317,7 @@ def test_scorecard():
     claims = audit.paper_claims()
     card = results.scorecard(rows, claims).set_index("id")
     assert list(card.index) == list(claims["id"])
-    assert list(card.columns) == ["section", "claim", "paper", "ours", "verdict", "limits"]
+    assert list(card.columns) == ["section", *results.SHOWN, "mean", "low", "high"]
     assert card.loc["ft-none", "verdict"] == "reproduced"
     assert card.loc["ft-none", "paper"] == "FT - NONE = 2.2 (Average, frozen)"
     assert card.loc["ft-none", "ours"].startswith("+5.0 [+4.9") and "3 seeds" in card.loc["ft-none", "ours"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from asglib.config import PROFILES
 from asglib.results import audit
 from asglib.results.comparison import DRAWS, Comparison, choose, compare, interval, one_corpus, percent, row_of
 from asglib.results.records import ResultsError, frame, load_records, missing_seeds, notes
@@ -98,7 +99,7 @@ def table(
 def verdict(claim, comparison: Comparison) -> Verdict:
     """The rule; it reads the interval of the average alone, never its mean (D36).
 
-    not tested: a smoke run, or no interval (no record in common).
+    not tested: a run of a profile that is no evidence, or no interval (no record in common).
     not reproduced: the interval excludes the claim: all of it lies on the other side of 0, or it reaches 0 and stays
     below the size that the paper states.
     inconclusive: the interval reaches 0 and, if a size is stated, that size too.
@@ -108,8 +109,8 @@ def verdict(claim, comparison: Comparison) -> Verdict:
     For ">=" 0 itself is on the claimed side. A larger effect than stated counts as reproduced.
     """
     row, sign = comparison.average, -1 if claim.direction == "<" else 1
-    if comparison.profile == "smoke":
-        return Verdict("not tested", "smoke is not evidence")
+    if comparison.profile and not PROFILES[comparison.profile].evidence:
+        return Verdict("not tested", f"{comparison.profile} is not evidence")
     if not row["unit"]:
         return Verdict("not tested", row["note"])
     low, high = sorted(round(sign * float(row[name]), 9) for name in ("low", "high"))  # 9: float error
