@@ -41,7 +41,8 @@ def controls(profile: Profile, tasks: tuple[str, ...], tuned: tuple[str, ...] = 
 
 
 def ablation(profile: Profile) -> list[Evaluation]:
-    """Table 4, with ASG beside the single moves."""
+    """Table 4, with ASG beside the single moves; this table has the profile's further seeds too."""
+    profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
     return [*controls(profile, profile.tasks),
             *(e for method in ABLATION for e in evaluations(profile, method, profile.tasks))]
 

@@ -143,7 +143,7 @@ def readme(folder: Path) -> str:
     profile, claims = config.profile(frame["profile"].iloc[0]), audit.paper_claims()
     found = card(frame, claims, profile)
     counts = found["verdict"].value_counts().reindex(results.WORST_FIRST[::-1], fill_value=0)
-    lines = [f"Profile `{profile.name}`, {frame['seed'].nunique()} pretraining seeds, {len(there)} records. "
+    lines = [f"Profile `{profile.name}`, {seeds(frame)}, {len(there)} records. "
              f"{standing(profile)}", "",
              "| claim | paper | ours, points [95 % interval], n | verdict |", "|---|---|---|---|"]
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
@@ -154,6 +154,13 @@ def readme(folder: Path) -> str:
     lines += ["", f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that have no number "
               f"or are about systems that the study does not run; the scorecard names each. In all: {', '.join(f'{count} {word}' for word, count in counts.items())}."]
     return "\n".join(lines)
+
+
+def seeds(frame: pd.DataFrame) -> str:
+    """How many pretraining seeds the systems of a frame have, as text: "3 to 5 pretraining seeds"."""
+    counts = sorted(frame.groupby(["method", "frontend", "corpus", "setting"])["seed"].nunique()) or [0]
+    told = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else f"{counts[0]}"
+    return f"{told} pretraining seed{'s' * (told != '1')}"
 
 
 def standing(profile: Profile) -> str:

@@ -96,10 +96,11 @@ def test_a_profile_is_a_value():
 def test_compared_runs_differ_in_their_method_only(profile):
     """In the ablation the same seeds, data and training for every method."""
     found = [e for e in plans.ablation(profile) if e.pretraining and e.pretraining.method != "untrained"]
-    assert len(found) == 6 * len(profile.seeds) * len(profile.tasks) == len(set(found))
+    seeds = profile.seeds + profile.more_seeds
+    assert len(found) == 6 * len(seeds) * len(profile.tasks) == len(set(found))
     kinds = {replace(e, pretraining=replace(e.pretraining, method="NONE")) for e in found}
     assert len(kinds) == len(found) / 6
-    assert {e.setting for e in found} == {"frozen"} and {e.seed for e in found} == set(profile.seeds)
+    assert {e.setting for e in found} == {"frozen"} and {e.seed for e in found} == set(seeds)
     assert all(e.seed == e.pretraining.seed for e in found)
 
 

@@ -179,10 +179,10 @@ def two_pitches(tmp_path_factory):
     return clips_of(paths, folder / "cache"), torch.arange(24) % 2
 
 
-def tuned(two_pitches, f, rows=np.arange(24), seed=0, **changes):
+def tuned(two_pitches, f, rows=np.arange(24), seed=0, workers=0, **changes):
     clips, labels = two_pitches
     how = Downstream(**({"epochs": 15, "drop_epoch": 12, "batch": 8, "lr": 3e-3} | changes))
-    return fine_tune(f, FRONTEND, clips, rows, labels[rows], 2, 24, how, seed, CPU)
+    return fine_tune(f, FRONTEND, clips, rows, labels[rows], 2, 24, how, seed, CPU, workers=workers)
 
 
 def test_fine_tuning_learns_and_leaves_the_given_encoder_alone(two_pitches):
@@ -208,6 +208,11 @@ def test_fine_tuning_is_a_function_of_its_seed(two_pitches):
     f, state = encoder.build("tiny"), torch.get_rng_state()
     one, two, other = (tuned(two_pitches, f, seed=seed, epochs=1, drop_epoch=1) for seed in (0, 0, 1))
     assert same_bits(one, two) and not same_bits(one, other) and torch.equal(torch.get_rng_state(), state)
+
+
+def test_loader_processes_do_not_change_a_bit_of_fine_tuning(two_pitches):
+    f = encoder.build("tiny")
+    assert same_bits(*(tuned(two_pitches, f, workers=workers, epochs=2, drop_epoch=1) for workers in (0, 2)))
 
 
 def test_only_the_rows_asked_for_are_trained_on(two_pitches, monkeypatch):

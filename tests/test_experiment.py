@@ -47,6 +47,20 @@ def essence(record):
     return {key: value for key, value in record.items() if "seconds" not in key and key not in ("finished", "commit")}
 
 
+def test_a_limited_task_draws_the_same_few_clips_of_each_split(place):
+    """Clips that are not drawn are neither trained on, nor tested, nor read."""
+    whole = corpus.load("toy-a", place)
+    few, again = whole.drawn(20), whole.drawn(20)
+    assert whole.drawn(None) is whole and few.frame.equals(again.frame)
+    counts = whole.frame.split.value_counts().clip(upper=20)
+    assert few.frame.split.value_counts().to_dict() == counts.to_dict() and set(few.frame.path) < set(whole.frame.path)
+    assert list(few.frame.path) == [path for path in whole.frame.path if path in set(few.frame.path)]
+    limited = replace(evaluated(), training=replace(QUICK, max_clips=20))
+    record = experiment.Evaluator(TINY, place)(limited)
+    assert (record["counts"]["train"], record["counts"]["test"]) == (20, 20) and len(record["clips"]) == 20
+    assert set(record["clips"]) <= set(few.frame.path) and runs.run_name(limited, place) != runs.run_name(evaluated(), place)
+
+
 def test_a_run_is_found_again_and_is_the_same_when_made_anew(place, finished, tmp_path):
     folder = place.runs / finished["run"]
     before = (folder / "record.json").stat().st_mtime_ns

@@ -51,6 +51,12 @@ def test_the_readme_table_shows_claim_paper_ours_and_verdict(tmp_path):
     assert "3 pretraining seeds, 18 records" in text and SMALL.differs in text
 
 
+def test_unequal_numbers_of_seeds_are_said():
+    rows = results.frame(study(**BETTER))
+    assert scorecard.seeds(rows) == "3 pretraining seeds" and scorecard.seeds(rows[rows.seed == 0]) == "1 pretraining seed"
+    assert scorecard.seeds(rows[(rows.seed == 0) | (rows.method == "FT")]) == "1 to 3 pretraining seeds"
+
+
 def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
     text = scorecard.readme(folder_of(tmp_path / "small", study(**BETTER)))
     claims = audit.paper_claims()
