@@ -218,9 +218,10 @@ SMALL = Profile(
     fine_tuned_tasks=("fsdd/speaker", "notes/instrument", "esc50/sound"),
     corpora=("esc50+notes", "esc50+fsdd"), corpora_tasks=("fsdd/speaker", "notes/instrument", "esc50/sound"), n_mels=64,
     fine_tuning=Downstream(epochs=6, drop_epoch=4),
-    differs="three small open corpora (about an hour and a half of sound) instead of AudioSet, 6 epochs of 2,048 clips "
-            "instead of 50 of 1.8 million, "
-            "a ResNet of a third of a million weights instead of ResNet-50, batch 32 instead of 512")
+    differs="three small open corpora (about an hour and a half of sound) instead of AudioSet, "
+            f"{_small_training.epochs} epochs of {_small_training.clips_per_epoch:,} clips instead of 50 of 1.8 million, "
+            f"segments of {_small_training.frames} frames instead of 300, a ResNet of a third of a million weights instead "
+            f"of ResNet-50, batch {_small_training.batch} instead of 512")
 
 PAPER = Profile(
     name="paper", pretraining=Pretraining(), seeds=(0,),
