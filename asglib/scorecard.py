@@ -151,9 +151,21 @@ def readme(folder: Path) -> str:
         cells = (row.claim, row.paper, row.ours or "not tested", row.verdict)
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     waiting, rest = (found["measurable"] & ~shown).sum(), (~found["measurable"]).sum()
+    total = ", ".join(f"{count} {word}" for word, count in counts.items())
     lines += ["", f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that have no number "
-              f"or are about systems that the study does not run; the scorecard names each. In all: {', '.join(f'{count} {word}' for word, count in counts.items())}."]
+              f"or are about systems that the study does not run; the scorecard names each. In all: {total}.",
+              "", levels(frame, profile)]
     return "\n".join(lines)
+
+
+def levels(frame: pd.DataFrame, profile: Profile) -> str:
+    """One sentence: where the systems stand beside the controls, on average; what a difference is a difference of."""
+    systems = [*plans.CONTROLS, "NONE", "Sup.", "ASG"]
+    cells = results.cells(frame, systems, list(profile.tasks), corpus=profile.pretraining.corpus)
+    average = cells[cells["column"] == results.AVERAGE].set_index("row")["text"]
+    told = ", ".join(f"{name} {average[name]}" for name in systems)
+    return (f"Beside the controls, frozen, mean over the {len(profile.tasks)} tasks of table 4 in percent ± half the "
+            f"95 % interval (seeds): {told}.")
 
 
 def seeds(frame: pd.DataFrame) -> str:

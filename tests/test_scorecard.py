@@ -51,6 +51,15 @@ def test_the_readme_table_shows_claim_paper_ours_and_verdict(tmp_path):
     assert "3 pretraining seeds, 18 records" in text and SMALL.differs in text
 
 
+def test_the_controls_stand_below_the_table(tmp_path):
+    """The mean of all tasks within a seed, then over seeds; a system without all of them has no average."""
+    records = [record(method, value, key, seed, corpus="" if method == "spectrogram" else MAIN)
+               for method, value in (("spectrogram", 0.8), ("ASG", 0.6)) for seed in range(3)
+               for key, value in zip(SMALL.tasks, (value - 0.1, value + 0.1, value, value, value))]
+    text = scorecard.readme(folder_of(tmp_path / "small", records[:-1])).splitlines()[-1]
+    assert "spectrogram 80.0 ± 0.0 (3), untrained not tested" in text and "ASG 60.0 ± 0.0 (2 of 3)." in text
+
+
 def test_unequal_numbers_of_seeds_are_said():
     rows = results.frame(study(**BETTER))
     assert scorecard.seeds(rows) == "3 pretraining seeds" and scorecard.seeds(rows[rows.seed == 0]) == "1 pretraining seed"
