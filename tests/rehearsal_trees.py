@@ -33,7 +33,7 @@ def each(labels: tuple) -> list[tuple[int, object, int, bool]]:
 
 def audioset(root: Path) -> None:
     folder, lists = trees.audioset(root), {True: "eval", False: "balanced_train"}
-    for k, mid, i, test in each(("/m/09x0r", "/m/05zppz", "/g/122z_qxw")):
+    for k, mid, i, test in each(("/m/09x0r", "/m/05zppz")):
         name = f"rehearsa{k}{i:02d}"
         add(folder / f"metadata/{lists[test]}_segments.csv", [f'{name}, 0.000, 10.000, "{mid}"'])
         sound(folder / f"audio/{name}.wav", k, i)
