@@ -18,7 +18,7 @@ def asglib(*words, cwd=ROOT, **environment):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (("reproduce", "--profile", "large"), "profile 'large' is unknown; use smoke, small, small-gpu, paper."),
+    (("reproduce", "--profile", "large"), "profile 'large' is unknown; use smoke, small, small-gpu, paper, rehearsal."),
     (("reproduce", "--data", "/no/such/folder"), "the data root /no/such/folder does not exist"),
     (("reproduce", "--profile", "smoke:one"), "seeds 'one': give them as 0,1,2."),
     (("reproduce", "--only", "77"), "There is no notebook '77'"),
@@ -44,6 +44,8 @@ def test_a_dry_run_prints_every_run_and_runs_none(tmp_path):
     clips = 22_160 + 2_041_789  # the rows that the two training lists state in their headers
     assert str(clips) in asg and str(clips // 512 * 50) in asg
     assert not list(tmp_path.glob("pretrain-*"))
+    esc = next(line for line in said.splitlines() if line.startswith("left out for want of esc50, 12 runs: "))
+    assert "extract https://github.com/karoldvl/ESC-50" in esc  # and not the 8 of an absent encoder beside it
 
 
 def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
