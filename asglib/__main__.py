@@ -102,14 +102,14 @@ def _pretrain(a: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from asglib import config, distributed, experiment, plans
-    place = _place(a)
+    place, world = _place(a), int(os.environ.get("WORLD_SIZE", "1"))
+    run = plans.pretraining(config.profile(a.profile), a.method, a.seed)
+    if run.batch < 2 * world:
+        raise config.ConfigError(f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "
+                                 f"so start at most {run.batch // 2}.")
     with distributed.processes(place.device) as device:
         place = replace(place, device=device)
-        run, (rank, world) = plans.pretraining(config.profile(a.profile), a.method, a.seed), distributed.rank_and_world()
-        if run.batch < 2 * world:
-            raise config.ConfigError(f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "
-                                     f"so start at most {run.batch // 2}.")
-        tell = print if rank == 0 else lambda *words, **how: None  # one process speaks for all
+        tell = print if distributed.rank_and_world()[0] == 0 else lambda *words, **how: None  # one speaks for all
         _, record = experiment.trained(run, place, lambda row: tell(_step(row), flush=True))
         tell(f"{record['run']}: {record['steps']} steps, final loss {record['final_loss']}")
 

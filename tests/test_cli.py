@@ -30,6 +30,11 @@ def test_bad_input_is_one_sentence(words, sentence, tmp_path):
     assert status == 2 and sentence in error and "Traceback" not in error and len(error.splitlines()) == 1
 
 
+def test_more_processes_than_a_batch_can_feed_are_refused(tmp_path):
+    status, _, error = asglib("pretrain", "--profile", "rehearsal", ASG_RUNS=str(tmp_path), WORLD_SIZE="5")
+    assert status == 2 and error == "asglib: batch 8 cannot be shared by 5 processes: each needs two clips, so start at most 4.\n"
+
+
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
     status, said, _ = asglib("reproduce", "--only", "03", "--set", "WINDOW=3", "--out", str(tmp_path / "out"),
                              ASG_RUNS=str(tmp_path / "runs"))
