@@ -98,14 +98,14 @@ def available(evaluations: list[Evaluation], place: Place) -> tuple[list[Evaluat
     """The evaluations whose data are there, and for every absent set or corpus how to get it."""
     reasons: dict[str, str] = {}
     for name in dict.fromkeys(name for e in evaluations for name in needs(e)):
-        corpus, _, batch = name.partition(", ")
+        corpus, _, batch = name.removesuffix(" clips").partition(", ")
         try:
             clips = (load(corpus, place).frame.split == "train").sum()
         except datasets.DataError as error:
             reasons[corpus] = str(error)
             continue
-        if batch and clips < int(batch.split()[0]):
-            reasons[name] = f"{corpus} has {clips} training clips here, fewer than one batch of {batch.split()[0]}: add to it."
+        if batch and clips < int(batch):
+            reasons[name] = f"{corpus} has {clips} training clips here, fewer than one batch of {batch}: add to it."
     return [e for e in evaluations if not reasons.keys() & needs(e)], reasons
 
 

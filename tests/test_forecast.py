@@ -42,6 +42,6 @@ def test_a_rehearsal_takes_two_steps_of_few_clips(place):
 
 def test_a_notebook_about_encoders_says_what_they_want(tmp_path):
     ensure = pool.Ensurer(config.REHEARSAL, Place(None, tmp_path), [], None, None)
-    with pytest.raises(pool.StudyError, match="nothing to show without pretrained encoders, and audioset: no data root"):
+    with pytest.raises(pool.StudyError, match="nothing to show without pretrained encoders, and audioset: no data"):
         ensure("01_positional_sensitivity")
     ensure("08_evaluation")  # which shows its rows as not tested
