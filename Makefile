@@ -1,4 +1,4 @@
-# make reproduce | test | lab | bench; PROFILE=smoke|small|paper, DATA=folder of the data sets, ONLY="05 06"
+# make reproduce | test | lab | bench; PROFILE=smoke|small|small-gpu|rehearsal|paper, DATA=folder of the data sets, ONLY="05 06"
 PROFILE ?= smoke
 BASE := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 PYTHON := .venv/bin/python

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="FOLDER", help="default reports/html/PROFILE")
     sub.add_argument("--dry-run", action="store_true", help="print every run with clips, steps, hours and disk; run nothing")
     sub.add_argument("--views-per-second", type=float, default=1900.0, metavar="N",
-                     help="of --dry-run: 257 x 300 spectrograms a second through forward and backward (default 1900)")
+                     help="of --dry-run: 257 x 300 spectrograms a second through forward and backward (default 1900, one H100)")
     sub = add("pretrain", _pretrain, "One pretraining run; under torchrun all processes share its batch.", places, profiled)
     sub.add_argument("--method", default="ASG")
     sub.add_argument("--seed", type=int, default=0)
@@ -81,19 +81,19 @@ def _reproduce(a: argparse.Namespace) -> int:
     profile, place = config.profile(name), _place(a)
     if a.found:
         os.environ["ASG_COMPUTE"] = "0"
-    if a.dry_run:
-        table = forecast.forecast(profile, place, a.views_per_second)
-        print(table.to_string(index=False, float_format=lambda x: f"{x:.2f}"))
-        print(forecast.summary(table))
-        return 0
     root = Path(__file__).parents[1]
     progress = Progress("runs", every=15.0)
     _, chosen = study.find(root / "notebooks", a.only)
+    ensure = pool.Ensurer(profile, place, [path.stem for path in chosen], a.workers, progress)
+    if a.dry_run:
+        table = forecast.forecast(ensure.together, place, a.views_per_second)
+        print(table.to_string(index=False, float_format="{:.2f}".format))
+        print(forecast.summary(table))
+        return 0
     parameters = dict(pair.split("=", 1) for pair in a.set if "=" in pair)
     if len(parameters) != len(a.set):
         raise ValueError(f"--set takes NAME=VALUE, got {' '.join(a.set)}.")
     parameters = {key: study.literal(value) for key, value in parameters.items()}
-    ensure = pool.Ensurer(profile, place, [path.stem for path in chosen], a.workers, progress)
     out = Path(a.out) if a.out else root / "reports" / "html" / profile.name
     return study.reproduce(name, root / "notebooks", out, a.only, parameters, ensure=ensure)
 
@@ -102,12 +102,16 @@ def _pretrain(a: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from asglib import config, distributed, experiment, plans
-    place = _place(a)
+    place, world = _place(a), int(os.environ.get("WORLD_SIZE", "1"))
+    run = plans.pretraining(config.profile(a.profile), a.method, a.seed)
+    if run.batch < 2 * world:
+        raise config.ConfigError(f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "
+                                 f"so start at most {run.batch // 2}.")
     with distributed.processes(place.device) as device:
         place = replace(place, device=device)
-        run = plans.pretraining(config.profile(a.profile), a.method, a.seed)
-        _, record = experiment.trained(run, place, lambda row: print(_step(row), flush=True))
-        print(f"{record['run']}: {record['steps']} steps, final loss {record['final_loss']}")
+        tell = print if distributed.rank_and_world()[0] == 0 else lambda *words, **how: None  # one speaks for all
+        _, record = experiment.trained(run, place, lambda row: tell(_step(row), flush=True))
+        tell(f"{record['run']}: {record['steps']} steps, final loss {record['final_loss']}")
 
 
 def _step(row: dict) -> str:
@@ -125,11 +129,14 @@ def _prepare(a: argparse.Namespace) -> None:
 
 
 def _doctor(a: argparse.Namespace) -> None:
-    from asglib import config, forecast
+    from asglib import config, forecast, plans
     from asglib.prepare.doctor import doctor
-    place = _place(a)
+    place, paper = _place(a), config.profile("paper")
     doctor(place.data, place.cache)
-    print("paper profile:", forecast.summary(forecast.forecast(config.profile("paper"), place, 1900.0)))
+    tables = {number: forecast.forecast(plan(paper), place) for number, plan in plans.PLANS.items()}
+    whole = forecast.forecast(plans.everything(paper), place)
+    print(f"What the paper profile would run with these data, by notebook:\n{forecast.states(tables | {'all': whole})}")
+    print(forecast.summary(whole).splitlines()[0])
 
 
 def _publish(a: argparse.Namespace) -> None:

@@ -244,14 +244,15 @@ SMALL_GPU = replace(
             "instead of 50 of 1.8 million, segments of 96 frames instead of 300, batch 256 instead of 512")
 
 _two_steps = dict(batch=8, epochs=1, warmup_epochs=0, clips_per_epoch=16)
-_few_clips = dict(epochs=1, drop_epoch=1, batch=4, max_clips=8)
+_few_clips = dict(epochs=1, drop_epoch=1, batch=2, max_clips=4, max_frames=300)
 
 REHEARSAL = replace(  # the paper profile's data, networks and plans; everything that takes days cut to two steps
     PAPER, name="rehearsal", pretraining=replace(PAPER.pretraining, **_two_steps),
     supervised=replace(PAPER.supervised, **_two_steps), frozen=Downstream(**_few_clips),
     fine_tuning=Downstream(**_few_clips), evidence=False,
-    differs="two steps of a few clips a run and at most 8 clips of each split: it shows that the data, the machine and "
-            "every step of the paper profile work before days are spent, and its numbers mean nothing")
+    differs="two steps of a few clips a run and at most 4 clips of each split, in segments of 3 s: it shows that the "
+            "data, the machine and every step of the paper profile work before days are spent, and its numbers mean "
+            "nothing")
 
 PROFILES = {profile.name: profile for profile in (SMOKE, SMALL, SMALL_GPU, PAPER, REHEARSAL)}
 

@@ -12,12 +12,14 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Callable
 
 from asglib import datasets
-from asglib.config import Evaluation, Profile
+from asglib.config import Evaluation, Pretraining, Profile
 from asglib.corpus import Place, load
 from asglib.experiment import Evaluator
 from asglib.plans import PLANS, evaluation, everything
 from asglib.runs import record_of
 from asglib.training import settle
+
+LOOKING = ("01", "04")  # the notebooks that look into encoders themselves
 
 
 class StudyError(RuntimeError):
@@ -58,7 +60,7 @@ class Ensurer:
 
     def needs(self, notebook: str) -> list[Evaluation]:
         number = notebook[:2]
-        if number in ("01", "04"):  # untrained, NONE and ASG of the first seed
+        if number in LOOKING:  # untrained, NONE and ASG of the first seed
             return [e for e in evaluation(self.profile) if e.pretraining and e.seed == self.profile.seeds[0]
                     and e.pretraining.method in ("untrained", "NONE", "ASG") and e.setting == "frozen"]
         return everything(self.profile) if number == "09" else PLANS[number](self.profile) if number in PLANS else []
@@ -70,28 +72,41 @@ class Ensurer:
                 self._collect(wanted)
             except StudyError:
                 pass  # each notebook asks for its own runs below
-        if not notebook.startswith("09"):  # the scorecard names what is missing instead of failing for it
-            self._collect(self.needs(notebook), quiet=True)
+        if notebook.startswith("09"):
+            return  # the scorecard names what is missing instead of failing for it
+        absent = self._collect(self.needs(notebook), quiet=True)
+        if notebook[:2] in LOOKING and (lost := absent.keys() & set(needs(self.needs(notebook)[-1].pretraining))):
+            raise StudyError(f"nothing to show without pretrained encoders, and {absent[min(lost)]}")
 
-    def _collect(self, wanted: list[Evaluation], quiet: bool = False) -> None:
+    def _collect(self, wanted: list[Evaluation], quiet: bool = False) -> dict[str, str]:
         able, absent = available(wanted, self.place)
         for name, reason in () if quiet else absent.items():
             self.progress.say(f"not tested, {reason}")
         tell = (lambda line: None) if quiet else self.progress.tell
         collect(able, self.profile, self.place, self.workers, tell)
+        return absent
+
+
+def needs(run: Evaluation | Pretraining) -> list[str]:
+    """What must be there for a run: its set, its encoder's corpus, and as many training clips of it as make a batch."""
+    if isinstance(run, Evaluation):
+        return [run.data_set, *(needs(run.pretraining) if run.pretraining else [])]
+    return [run.corpus] + ([f"{run.corpus}, {run.batch} clips"] if run.epochs and not run.clips_per_epoch else [])
 
 
 def available(evaluations: list[Evaluation], place: Place) -> tuple[list[Evaluation], dict[str, str]]:
     """The evaluations whose data are there, and for every absent set or corpus how to get it."""
     reasons: dict[str, str] = {}
-    for name in {e.data_set for e in evaluations} | {e.pretraining.corpus for e in evaluations if e.pretraining}:
+    for name in dict.fromkeys(name for e in evaluations for name in needs(e)):
+        corpus, _, batch = name.removesuffix(" clips").partition(", ")
         try:
-            load(name, place)
+            clips = (load(corpus, place).frame.split == "train").sum()
         except datasets.DataError as error:
-            reasons[name] = str(error)
-    able = [e for e in evaluations if e.data_set not in reasons
-            and (e.pretraining is None or e.pretraining.corpus not in reasons)]
-    return able, reasons
+            reasons[corpus] = str(error)
+            continue
+        if batch and clips < int(batch):
+            reasons[name] = f"{corpus} has {clips} training clips here, fewer than one batch of {batch}: add to it."
+    return [e for e in evaluations if not reasons.keys() & needs(e)], reasons
 
 
 def default_workers(place: Place) -> int:

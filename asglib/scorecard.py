@@ -69,9 +69,11 @@ def pages() -> dict[str, str]:
     return {path.stem[:2]: f"{path.stem}.html" for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
 
 
-def beside(frame: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFrame:
+def beside(frame: pd.DataFrame, systems: list[str], setting: str, absent: Mapping[str, str] = {},
+           corpus: str = "") -> pd.DataFrame:
     """Tables 2 and 3 in one: the paper's rows as it prints them ("–": not printed), ours below as mean ± half-width
-    (seeds) or "not tested"; a task with other classes than the paper's says so."""
+    (seeds) or "not tested" and, of set and pretraining `corpus`, what is `absent`; a task with other classes than the
+    paper's says so."""
     printed = audit.paper_tables()
     rows = printed[(printed["table"] == 2) | ((printed["table"] == 3) & (printed["row"] == "Sup."))]
     rows = rows[rows["setting"] == setting]
@@ -82,6 +84,10 @@ def beside(frame: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFram
     for name, (task, classes) in COLUMNS.items():
         for count in sorted({len(names) for names in frame.loc[frame["key"] == task, "classes"]} - {classes}):
             ours[name] = [text + f"; {count} classes, not {classes}" * (text != "not tested") for text in ours[name]]
+        for row in ours.index[ours[name] == "not tested"]:
+            needed = (task.split("/")[0], *([] if row == "spectrogram" else [corpus]))
+            wants = [key for need in needed for key in absent if key.split(", ")[0] == need]
+            ours.loc[row, name] += f" for want of {wants[0]}" if wants else ""
     return pd.concat([quoted, ours.rename("ours: {}".format)])
 
 

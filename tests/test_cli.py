@@ -18,7 +18,7 @@ def asglib(*words, cwd=ROOT, **environment):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (("reproduce", "--profile", "large"), "profile 'large' is unknown; use smoke, small, small-gpu, paper."),
+    (("reproduce", "--profile", "large"), "profile 'large' is unknown; use smoke, small, small-gpu, paper, rehearsal."),
     (("reproduce", "--data", "/no/such/folder"), "the data root /no/such/folder does not exist"),
     (("reproduce", "--profile", "smoke:one"), "seeds 'one': give them as 0,1,2."),
     (("reproduce", "--only", "77"), "There is no notebook '77'"),
@@ -28,6 +28,11 @@ def asglib(*words, cwd=ROOT, **environment):
 def test_bad_input_is_one_sentence(words, sentence, tmp_path):
     status, _, error = asglib(*words, ASG_RUNS=str(tmp_path))
     assert status == 2 and sentence in error and "Traceback" not in error and len(error.splitlines()) == 1
+
+
+def test_more_processes_than_a_batch_can_feed_are_refused(tmp_path):
+    status, _, error = asglib("pretrain", "--profile", "rehearsal", ASG_RUNS=str(tmp_path), WORLD_SIZE="5")
+    assert status == 2 and error == "asglib: batch 8 cannot be shared by 5 processes: each needs two clips, so start at most 4.\n"
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
@@ -44,6 +49,8 @@ def test_a_dry_run_prints_every_run_and_runs_none(tmp_path):
     clips = 22_160 + 2_041_789  # the rows that the two training lists state in their headers
     assert str(clips) in asg and str(clips // 512 * 50) in asg
     assert not list(tmp_path.glob("pretrain-*"))
+    esc = next(line for line in said.splitlines() if line.startswith("left out for want of esc50, 12 runs: "))
+    assert "extract https://github.com/karoldvl/ESC-50" in esc  # and not the 8 of an absent encoder beside it
 
 
 def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):

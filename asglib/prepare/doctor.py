@@ -16,7 +16,7 @@ from asglib.prepare import read_report
 
 
 def doctor(data_root: Path | None, cache: Path, echo: Callable[[str], None] = print) -> pd.DataFrame:
-    """One row a set: present, clips found and published, missing files, seconds of sound and bytes, how to get it.
+    """One row a set: present, clips indexed and published, missing files, seconds of sound and bytes, how to get it.
 
     Seconds are known once a set was prepared. Embedded sets are always there: no row. DataError: no such folder.
     """
@@ -26,6 +26,8 @@ def doctor(data_root: Path | None, cache: Path, echo: Callable[[str], None] = pr
     names = [name for name, data_set in datasets.DATASETS.items() if not data_set.embedded]
     table = pd.DataFrame([_row(name, data_root, cache) for name in names]).set_index("set")
     echo(_text(table))
+    echo(f"disk used: {table['bytes'].sum() / 1e9:.2f} GB by these sets, {_size(cache.parent) / 1e9:.2f} GB by runs in "
+         f"{cache.parent}, {_size(cache) / 1e9:.2f} GB of it their cache")
     for name, row in table.iterrows():
         if row.problem or not row.present:
             echo(f"{name}: {row.problem or row.obtain}")
@@ -65,15 +67,21 @@ def _row(name: str, data_root: Path | None, cache: Path) -> dict:
     return row | {"bytes": float(sum(os.stat(folder / path).st_size for path in set(frame.path)))}
 
 
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _published(counts: dict[str, int]) -> int:
     return counts.get("clips", sum(counts.get(split, 0) for split in ("train", "valid", "test")))
 
 
 def _text(table: pd.DataFrame) -> str:
     shown = pd.DataFrame({
-        "present": table.present.map({True: "yes", False: "-"}), "found": table.found,
+        "present": table.present.map({True: "yes", False: "-"}).where(table.found.gt(0) | ~table.present, "unusable"),
+        "indexed": table.found,
         "published": table.published.map(lambda count: count or "-"),
         "missing": table.missing, "hours": (table.seconds / 3600).map("{:.1f}".format).where(table.prepared, "-"),
-        "GB": (table["bytes"] / 1e9).map("{:.2f}".format).where(table.present, "-"),
+        "GB": (table["bytes"] / 1e9).map("{:.2f}".format).where(table["bytes"].notna(), "-"),
         "prepared": table.prepared.map({True: "yes", False: "-"})})
     return shown.to_string()

@@ -50,7 +50,7 @@ def _text(row, seeds: int) -> str:
     half = (row["high"] - row["low"]) / 2
     count = str(row["n"]) if row["n"] == seeds else f"{row['n']} of {seeds}"
     if not row["unit"]:
-        return f"no interval ({count}; {row['note']})"
+        return f"{row['mean']:.1f} ({count}, no interval)"
     return f"{row['mean']:.1f} ± {half:.1f} ({count}{', over clips' * (row['unit'] == 'clips')})"
 
 
@@ -68,8 +68,9 @@ def cells(
 ) -> pd.DataFrame:
     """One line a method and task ("data_set/task", then "average"): mean, low, high, n, groups, unit, note, text.
 
-    n >= 2 seeds: a t interval; one seed: a bootstrap over its test clips. The average is only given over all columns,
-    for the seeds that are whole in them; otherwise it says how many of the columns there are.
+    n >= 2 seeds: a t interval; one seed: a bootstrap over its test clips, and no interval for a metric that is no mean
+    over clips. The average is only given over all columns, for the seeds that are whole in them; otherwise it says how
+    many of the columns there are.
     """
     sides = {row: choose(frame, row, setting, frontend, corpus) for row in rows}
     if corpus is None:
@@ -81,8 +82,10 @@ def cells(
         for column in [*columns, AVERAGE]:
             part = columns if column == AVERAGE else [column]
             cell = interval(values[part], side, None, level, draws)
-            if cell["n"] == 0 or (column == AVERAGE and cell["note"]):
+            if cell["n"] == 0:
                 cell = row_of(note=_absence(side, values, column))
+            elif cell["note"]:  # one seed, and a task without clips to draw from: its number, without an interval
+                cell = row_of(values[part].dropna().to_numpy().mean(), n=cell["n"], note=cell["note"])
             found.append({"row": name, "column": column, **cell, "text": _text(cell, seeds)})
     return pd.DataFrame(found)
 

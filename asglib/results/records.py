@@ -144,5 +144,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
     Undefined metrics, absent classes, skipped and missing clips, rows that differ in data, code, encoder, epochs, batch
     or rooms, and values that their own clips contradict.
     """
+    if frame.empty:
+        return ["No run is there, so nothing is measured."]
     told = [*_undefined(frame), *_counts(frame), *_uneven(frame), *_untrue(frame)]
     return list(dict.fromkeys(told))
