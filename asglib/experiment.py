@@ -75,6 +75,7 @@ def _train(config: Pretraining, place: Place, folder: Path, report) -> None:
     record = made_by(config.frontend, device, began) | {
         "kind": "pretraining", "run": folder.name, "method": config.method, "corpus": config.corpus,
         "seed": config.seed, "encoder": config.encoder, "epochs": config.epochs, "batch": config.batch,
+        "processes": distributed.rank_and_world()[1],  # on CPUs batch normalisation is each process's own, D16
         "clips": len(clips), "steps": len(log), "mean": mean, "std": std, "data": corpus.fingerprint,
         "final_loss": log.loss.iloc[-1] if len(log) else None, "precision": training.precision(config, device),
         "skipped": clips.skipped + [{"path": "", "reason": reason} for reason in failed], "missing": corpus.missing,
