@@ -171,7 +171,7 @@ def test_an_index_of_many_rows_is_compact(tmp_path):
                                      "split": ["train"] * count}, ("label",), ids, [1] * count)
     frame.attrs["classes"] = {}
     frame.to_parquet(tmp_path / "index.parquet")
-    frame = datasets._read(tmp_path / "index.parquet")
+    frame = listing.read(tmp_path / "index.parquet")
     assert len(frame) == count and len(frame.attrs["missing"]) == count
     assert {frame[name].dtype.storage for name in ("path", "label", "split", "group")} == {"pyarrow"}
     assert frame.memory_usage(deep=True).sum() / count < 200  # bytes a row: 2 million rows in 0.4 GB

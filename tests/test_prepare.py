@@ -267,7 +267,7 @@ def test_conversion_that_cannot_write_says_so(tree, tmp_path):
         (tmp_path / "out/esc50" / f"{number:02x}").write_text("a file where a folder must be")
     with pytest.raises(convert.ConvertError, match=r"cannot be written \(.*\); make room or choose another folder"):
         converted(tmp_path)
-    with files.locked(tmp_path / "out/esc50/.lock"):
+    with files.locked(tmp_path / "out/esc50/.convert.lock"):
         with pytest.raises(convert.ConvertError, match="another process is converting into it; wait for that one"):
             converted(tmp_path)
 
