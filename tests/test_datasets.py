@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -156,6 +157,16 @@ def test_fingerprint_sees_every_row_and_size(tmp_path):
     assert datasets.fingerprint(frame.assign(group="x"), folder) == first
     (folder / frame.path[0]).write_bytes(b"longer or shorter")
     assert datasets.fingerprint(frame, folder) != first
+
+
+def test_fingerprint_of_many_rows_is_that_of_one_list(tmp_path):
+    """Written down from its definition, over more rows than are read at a time."""
+    frame = pd.DataFrame({"path": [f"{i}.wav" for i in range(70_000)], "label": "a;b", "split": "train",
+                          "start": [0.5 * i for i in range(70_000)], "stop": float("nan")})
+    expected = hashlib.sha256(b"path\tlabel\tsplit\tstart\tstop")
+    for i in range(70_000):
+        expected.update(f"(('{i}.wav', 'a;b', 'train', {0.5 * i}, nan), -1)".encode())
+    assert datasets.fingerprint(frame, tmp_path) == expected.hexdigest()[:16]
 
 
 def test_attrs_pass_through_operations_without_copies():
