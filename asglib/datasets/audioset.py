@@ -42,7 +42,7 @@ def segments(path: Path, names: dict[str, str]) -> dict[str, str]:
         for number, line in enumerate(file, 1):
             match = SEGMENT.match(line)
             if match is None:
-                if found and line.strip():
+                if (found or LABEL.search(line)) and line.strip():
                     raise DataError(f"{path}, line {number} is no segment: download the list again from {SOURCE}.")
                 continue  # headers: one to three lines, with or without "#"
             ytid, text = match.groups()
