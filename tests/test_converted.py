@@ -1,4 +1,4 @@
-"""Converted once, then used alone: a data root of FLAC files is a data set like any other, and damage to it is named."""
+"""Converted once, then used alone: a folder of FLAC files is a data set like any other, and damage to it is named."""
 
 import shutil
 
@@ -128,7 +128,7 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
         load()
     (folder / "index.parquet").write_bytes(raw)
     datasets.listing.read(folder / "index.parquet").drop(columns="group").to_parquet(folder / "index.parquet")
-    with pytest.raises(DataError, match="has the columns path, category, split, fold, start, stop where .*, group belong"):
+    with pytest.raises(DataError, match="has the columns path, category, split, fold, start, stop where .*, group bel"):
         load()
     (folder / "index.parquet").unlink()
     with pytest.raises(DataError, match="fast/esc50 is a conversion that was broken off: run prepare --convert again"):

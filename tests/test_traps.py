@@ -14,7 +14,7 @@ from asglib.prepare import inspection
 FMA, SCENES = "music/fma/music-fma-000{}.wav", ("airport-barcelona-0-0-a", "airport-barcelona-0-1-a",
                                                "metro_station-paris-12-3-a")
 WEAK = "dataset/audio/train/weak"
-TRAPS = {  # what `prepare` says of each tree beyond missing and empty files; not_16_khz counts files, the others name them
+TRAPS = {  # what `prepare` says of each tree beside missing and empty files; not_16_khz is a count of files
     "audioset": {"undecodable": ["audio/eval/undecodable.wav"], "stereo": ["16k/_under_scor_30.wav"],
                  "shorter_than_usual": ["audio/eval/_/0/-0RWZT-miFs_420.000.flac"], "not_16_khz": 3},
     "vggsound": {"undecodable": ["audio/undecodable_000004.wav"], "silent": ["audio/silenceclip.wav"],

@@ -33,12 +33,12 @@ def convert(name: str, data_root: Path, cache: Path, out: Path, workers: int | N
     frame = datasets.load(name, data_root, cache)
     folder, place = datasets.find(name, data_root), Path(out) / name
     if Path(out).resolve() == Path(data_root).resolve() or place.resolve().is_relative_to(folder.resolve()):
-        raise ConvertError(f"{place}: lies among the originals, which must stay what they are; choose a folder for the "
-                           f"converted sets that is neither {data_root} nor in {folder}.")
+        raise ConvertError(f"{place}: lies among the originals, which must stay what they are; choose a folder for "
+                           f"the converted sets that is neither {data_root} nor in {folder}.")
     try:
         with files.locked(place / converted.LOCK, wait=False):
-            for leftover in place.glob("??/.*"):  # of a killed run: the lock says that nobody writes now
-                leftover.unlink()
+            for leftover in (*place.glob("??/.*"), *place.glob(".[0-9]*")):
+                leftover.unlink()  # of a killed run: the lock says that nobody writes now
             sources = list(dict.fromkeys(frame.path))
             targets = {source: target(source) for source in sources}
             reasons = each(lambda source: convert_file(folder / source, place / targets[source]), sources, workers,
