@@ -14,12 +14,13 @@ CLASS_FILE = ('index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/m/05zppz,"Male sp
               '2,/t/dd00003,"nan"\n3,/g/122z_qxw,"Fly, housefly"\n')
 
 
-def clip(path: Path, seconds: float = 0.05, rate: int = 16_000, channels: int = 1, silent: bool = False) -> Path:
-    """Writes a tone in noise, in the format of the suffix."""
+def clip(path: Path, seconds: float = 0.2, rate: int = 16_000, channels: int = 1, silent: float = 0.0) -> Path:
+    """Writes a tone in noise, in the format of the suffix; the share `silent` at its end is digital silence."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(len(path.name))
     wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
-    wave = 0 * wave if silent else wave + 0.01 * rng.standard_normal(len(wave))
+    wave = wave + 0.01 * rng.standard_normal(len(wave))
+    wave[len(wave) - round(silent * len(wave)):] = 0
     soundfile.write(str(path), np.repeat(wave[:, None], channels, axis=1), rate)
     return path
 
@@ -36,13 +37,18 @@ def empty(path: Path) -> Path:
     return text(path, "")
 
 
+def broken(path: Path) -> Path:
+    """A file that no decoder can read."""
+    return text(path, "<html>404</html>")
+
+
 def audioset(root: Path) -> Path:
     """One clip a naming style, each id beginning in a way that breaks something; three styles of list."""
     folder = root / "audioset"
     text(folder / "metadata/class_labels_indices.csv", CLASS_FILE)
     text(folder / "metadata/eval_segments.csv", AUDIOSET_HEADER
          + '--4gqARaEJE, 0.000, 10.000, "/m/09x0r,/t/dd00003"\n-0RWZT-miFs, 420.000, 427.000, "/m/05zppz"\n'
-         + 'hf_hf_hf_hf, 30.000, 40.000, "/g/122z_qxw"\n')
+         + 'hf_hf_hf_hf, 30.000, 40.000, "/g/122z_qxw"\nundecodable, 0.000, 10.000, "/m/09x0r"\n')
     # re-saved: no spaces, single labels unquoted, one header line without "#", CRLF
     text(folder / "metadata/balanced_train_segments.csv", "YTID,start_seconds,end_seconds,positive_labels\n"
          + 'Ybegins_Y00,0,10,/m/09x0r\n_under_scor,30,40,"/m/05zppz,/m/09x0r"\n', "\r\n")
@@ -52,7 +58,8 @@ def audioset(root: Path) -> Path:
          + 'moremoremor,390.0,400.0,"/m/05zppz",,,\nzero-length, 0.000, 10.000, "/m/09x0r"\n'
          + 'not-there--, 0.000, 10.000, "/m/09x0r"\ntwo_copies-, 5.000, 15.000, "/m/09x0r"\n', "\r\n")
     clip(folder / "audios/eval_segments/Y--4gqARaEJE.wav", rate=32_000)  # PANNs
-    clip(folder / "audio/eval/_/0/-0RWZT-miFs_420.000.flac")  # AST
+    clip(folder / "audio/eval/_/0/-0RWZT-miFs_420.000.flac", 0.14)  # AST; 7 s of 10 by the list
+    broken(folder / "audio/eval/undecodable.wav")
     clip(folder / "audio/eval/hf_hf_hf_hf.flac", rate=48_000)  # Hugging Face
     clip(folder / "audios/balanced_train_segments/YYbegins_Y00.wav")  # PANNs, the id itself begins with Y
     clip(folder / "16k/_under_scor_30.wav", channels=2, rate=44_100)  # audioset-processing
@@ -73,13 +80,15 @@ def vggsound(root: Path) -> Path:
     text(folder / "vggsound.csv", '---g-f_I2yQ,1,people marching,test\n'
          '-1oRfe0FQI8,60,"railroad car, train wagon",train\n'
          "-40DA8RPuq0,34,null,train\n-40DA8RPuq0,216,null,train\nhpDY7u8B8hE,5,NA,train\ngone_gone_g,7,NA,test\n"
-         "silenceclip,0,people marching,train\n", "\r\n")
+         "silenceclip,0,people marching,train\nundecodable,4,null,train\nzero-length,3,NA,train\n", "\r\n")
     clip(folder / "audio/---g-f_I2yQ_000001.wav")
-    clip(folder / "audio/-1oRfe0FQI8_000060.wav", 0.03)
+    clip(folder / "audio/-1oRfe0FQI8_000060.wav", 0.12)  # 6 s of 10
     clip(folder / "audio/-40DA8RPuq0_000034.wav")
     clip(folder / "audio/-40DA8RPuq0_000216.wav")
     clip(folder / "more/hpDY7u8B8hE_5000_15000.flac")  # audiosetdl
-    clip(folder / "audio/silenceclip.wav", silent=True)
+    clip(folder / "audio/silenceclip.wav", silent=1.0)
+    broken(folder / "audio/undecodable_000004.wav")
+    empty(folder / "audio/zero-length_000003.wav")
     clip(folder / "audio/-40DA8RPuq0_000099.wav")  # a start that is not listed
     return folder
 
@@ -104,14 +113,22 @@ def librispeech(root: Path, split_lists: bool = False) -> Path:
 
 
 def speech_commands(root: Path, version: str) -> Path:
-    """Words, both lists, noise files to cut, and the separate test archive; one listed file is absent."""
+    """Words, both lists, noise files to cut, and the separate test archive; one listed file is absent.
+
+    The same file names recur in every word, and as in the release a speaker's files are all in one part. One word is
+    short, one empty, one cannot be decoded, nor can one of the noise files.
+    """
     folder = root / f"speech_commands_{version}"
     for word in ("yes", "stop", "backward", "zero"):
         for speaker in ("0165e0e8", "1a2b3c4d", "ffffffff"):
-            clip(folder / word / f"{speaker}_nohash_0.wav", 0.03)
-    text(folder / "validation_list.txt", "yes/1a2b3c4d_nohash_0.wav\nzero/1a2b3c4d_nohash_0.wav\n", "\r\n")
-    text(folder / "testing_list.txt", "\ufeff" + "".join(f"{word}/ffffffff_nohash_{i}.wav\n" for word, i in
-                                                         (("stop", 0), ("yes", 0), ("yes", 1))))
+            clip(folder / word / f"{speaker}_nohash_0.wav", 0.12 if (word, speaker) == ("yes", "0165e0e8") else 0.2)
+    words = ("backward", "stop", "yes", "zero")
+    text(folder / "validation_list.txt", "".join(f"{word}/1a2b3c4d_nohash_0.wav\n" for word in words), "\r\n")
+    text(folder / "testing_list.txt", "\ufeff" + "".join(f"{word}/ffffffff_nohash_0.wav\n" for word in words)
+         + "yes/ffffffff_nohash_1.wav\n")
+    empty(folder / "stop/0165e0e8_nohash_1.wav")
+    broken(folder / "yes/0165e0e8_nohash_1.wav")
+    broken(folder / "_background_noise_/pink_noise.wav")
     clip(folder / "_background_noise_/running_tap.wav", 2.0)
     clip(folder / "_background_noise_/white_noise.wav", 1.6)
     text(folder / "_background_noise_/README.md", "noise\n")
@@ -133,7 +150,7 @@ def voxceleb1(root: Path) -> Path:
 
 
 def nsynth(root: Path) -> Path:
-    """Three archives; synth_lead only in train; one entry without its file, one file without an entry."""
+    """Three archives; synth_lead only in train; one entry without its file, one file without an entry; silent tails."""
     folder = root / "nsynth"
     names = {"train": ("guitar_acoustic_010-066-100", "synth_lead_synthetic_003-050-075"),
              "valid": ("bass_synthetic_033-022-050",),
@@ -144,7 +161,7 @@ def nsynth(root: Path) -> Path:
         text(folder / f"nsynth-{split}/examples.json", json.dumps(entries))
         for name in notes:
             if name != "reed_acoustic_011-030-127":
-                clip(folder / f"nsynth-{split}/audio/{name}.wav")
+                clip(folder / f"nsynth-{split}/audio/{name}.wav", silent=0.25)
     clip(folder / "nsynth-train/audio/organ_electronic_001-060-100.wav")
     return folder
 
@@ -164,17 +181,20 @@ def musan(root: Path) -> Path:
 
 
 def esc50(root: Path, name: str = "ESC-50-master") -> Path:
-    """Five folds of two classes; a category called "NA"; one file absent, one empty; byte order mark and CRLF."""
+    """Five folds of two classes; a category called "NA"; one file absent, one empty; byte order mark and CRLF.
+
+    One file is named as a fork does, and every dog is padded with silence.
+    """
     folder = root / name
     rows = "\ufefffilename,fold,target,category,esc10,src_file,take\n"
     for fold in range(1, 6):
         for target, category in ((14, "NA"), (2, "dog")):
-            file = f"{fold}-10{fold}-A-{target}.wav"
+            file = f"{'dog_' if (fold, target) == (2, 2) else ''}{fold}-10{fold}-A-{target}.wav"
             rows += f"{file},{fold},{target},{category},True,10{fold},A\n"
             if file == "3-103-A-2.wav":
                 empty(folder / "audio" / file)
             elif file != "4-104-A-14.wav":
-                clip(folder / "audio" / file, rate=44_100)
+                clip(folder / "audio" / file, rate=44_100, silent=0.5 if category == "dog" else 0.0)
     text(folder / "meta/esc50.csv", rows, "\r\n")
     return folder
 
@@ -203,10 +223,14 @@ def notes(root: Path, crossing: bool = False) -> Path:
 
 
 def desed(root: Path) -> Path:
-    """Weak labels, strong labels with a clip without events, a public part without Y; the unlabelled part."""
+    """Weak labels, strong labels with a clip without events, a public part without Y; the unlabelled part.
+
+    One id ends in what separates it from its times, and that clip is of 4 s, not 10; one is stereo.
+    """
     folder = root / "DESED/dataset"
     text(folder / "metadata/train/weak.tsv", "filename\tevent_labels\nYKK227gPpRn4_30.000_40.000.wav\t"
-         "Speech,Alarm_bell_ringing\nY--CE2f-ttEQ_30.000_40.000.wav\tCat\n")
+         "Speech,Alarm_bell_ringing\nY--CE2f-ttEQ_30.000_40.000.wav\tCat\n"
+         "Yshort_clip__0.000_4.000.wav\tDog\n")
     text(folder / "metadata/train/unlabel_in_domain.tsv", "filename\nYnolabel_000_0.000_4.000.wav\n")
     text(folder / "metadata/validation/validation.tsv", "filename\tonset\toffset\tevent_label\n"
          "Y00pbt6aJV8Y_350.000_360.000.wav\t0.000\t9.971\tVacuum_cleaner\n"
@@ -217,7 +241,8 @@ def desed(root: Path) -> Path:
     for path in ("train/weak/YKK227gPpRn4_30.000_40.000", "validation/validation/Y00pbt6aJV8Y_350.000_360.000",
                  "validation/validation/Ynothing_000_0.000_10.000", "eval/public/Yo0FgMWTUE1_120_130",
                  "train/unlabel_in_domain/Ynolabel_000_0.000_4.000"):
-        clip(folder / f"audio/{path}.wav")
+        clip(folder / f"audio/{path}.wav", rate=44_100, channels=2 if "KK227" in path else 1)
+    clip(folder / "audio/train/weak/Yshort_clip__0.000_4.000.wav", 0.12, 44_100)
     return root / "DESED"
 
 

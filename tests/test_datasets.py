@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -48,6 +49,30 @@ def test_published_counts_add_up():
                  "esc50"):
         counts = datasets.DATASETS[name].counts
         assert sum(counts.get(split, 0) for split in ("train", "valid", "test")) == counts["clips"], name
+
+
+def test_published_counts_are_those_of_the_sources():
+    """Typed a second time, from the releases' own pages, lists and papers (DATASETS.md)."""
+    splits = {"audioset": (22_160 + 2_041_789, 0, 20_371), "vggsound": (183_971, 0, 15_496),
+              "librispeech": (22_830, 0, 5_708), "speech_commands_v2": (84_843, 9_981, 11_005),
+              "voxceleb1": (138_361, 6_904, 8_251), "nsynth": (289_205, 12_678, 4_096), "esc50": (1_600, 0, 400),
+              "fsdd": (2_700, 0, 300), "notes": (1_350, 0, 450), "desed": (1_578, 1_168, 692),
+              "tut2018": (6_122, 0, 2_518), "spoken_language": (73_080, 0, 540), "dcase2013": (100, 0, 100)}
+    classes = {"audioset": 527, "vggsound": 309, "librispeech": 251, "speech_commands_v1": 11, "speech_commands_v2": 35,
+               "voxceleb1": 1_251, "nsynth": 11, "musan": 3, "esc50": 50, "desed": 10, "tut2018": 10, "birds2018": 2,
+               "spoken_language": 3, "dcase2013": 10}
+    others = {"speech_commands_v1": {"clips of all 30 words": 64_721, "valid of all 30 words": 6_798,
+                                     "test of all 30 words": 6_835},
+              "librispeech": {"clips": 28_539}, "musan": {"clips": 2_016, "music": 660, "speech": 426, "noise": 930},
+              "birds2018": {"clips": 35_690, "ff1010bird": 7_690, "warblrb10k": 8_000, "BirdVox-DCASE-20k": 20_000}}
+    rows = {name: row for name, row in datasets.DATASETS.items() if not row.embedded}
+    assert set(rows) == set(splits) | set(others)
+    for name, row in rows.items():
+        known = tuple(row.counts.get(split, 0) for split in ("train", "valid", "test"))
+        assert known == splits.get(name, (0, 0, 0)) and row.counts.get("classes") == classes.get(name), name
+        assert others.get(name, {}).items() <= row.counts.items(), name
+        first = next(iter(row.tasks.values())).classes
+        assert not isinstance(first, tuple) or len(set(first)) == len(first) == row.counts.get("classes", len(first))
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -158,6 +183,16 @@ def test_fingerprint_sees_every_row_and_size(tmp_path):
     assert datasets.fingerprint(frame, folder) != first
 
 
+def test_fingerprint_of_many_rows_is_that_of_one_list(tmp_path):
+    """Written down from its definition, over more rows than are read at a time."""
+    frame = pd.DataFrame({"path": [f"{i}.wav" for i in range(70_000)], "label": "a;b", "split": "train",
+                          "start": [0.5 * i for i in range(70_000)], "stop": float("nan")})
+    expected = hashlib.sha256(b"path\tlabel\tsplit\tstart\tstop")
+    for i in range(70_000):
+        expected.update(f"(('{i}.wav', 'a;b', 'train', {0.5 * i}, nan), -1)".encode())
+    assert datasets.fingerprint(frame, tmp_path) == expected.hexdigest()[:16]
+
+
 def test_attrs_pass_through_operations_without_copies():
     paths = listing.Uncopied(["a"])
     assert copy.deepcopy({"missing": paths})["missing"] is paths
@@ -171,7 +206,7 @@ def test_an_index_of_many_rows_is_compact(tmp_path):
                                      "split": ["train"] * count}, ("label",), ids, [1] * count)
     frame.attrs["classes"] = {}
     frame.to_parquet(tmp_path / "index.parquet")
-    frame = datasets._read(tmp_path / "index.parquet")
+    frame = listing.read(tmp_path / "index.parquet")
     assert len(frame) == count and len(frame.attrs["missing"]) == count
     assert {frame[name].dtype.storage for name in ("path", "label", "split", "group")} == {"pyarrow"}
     assert frame.memory_usage(deep=True).sum() / count < 200  # bytes a row: 2 million rows in 0.4 GB

@@ -267,7 +267,7 @@ def test_conversion_that_cannot_write_says_so(tree, tmp_path):
         (tmp_path / "out/esc50" / f"{number:02x}").write_text("a file where a folder must be")
     with pytest.raises(convert.ConvertError, match=r"cannot be written \(.*\); make room or choose another folder"):
         converted(tmp_path)
-    with files.locked(tmp_path / "out/esc50/.lock"):
+    with files.locked(tmp_path / "out/esc50/.convert.lock"):
         with pytest.raises(convert.ConvertError, match="another process is converting into it; wait for that one"):
             converted(tmp_path)
 
@@ -306,6 +306,41 @@ def test_sigkill_at_any_moment(tmp_path):
     assert killed == [True, True, True, False]
     assert len(flacs(out)) == len(pd.read_parquet(out / "index.parquet")) == 120
     assert not list(out.glob("??/.*"))
+
+
+CHILD_OF_FATE = """
+import os, signal, sys
+from pathlib import Path
+from asglib.prepare import convert
+name, moment, replace = sys.argv[4], sys.argv[5], os.replace
+
+def until(source, target):
+    if moment == "after" or not str(target).endswith(name):
+        replace(source, target)
+    if str(target).endswith(name):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = until
+convert.convert("esc50", *map(Path, sys.argv[1:4]), 1, print)
+"""
+
+
+@pytest.mark.parametrize("name, moment", [(".flac", "before"), ("convert.json", "before"), ("index.parquet", "before"),
+                                          ("index.parquet", "after")])
+def test_sigkill_at_the_worst_moments(tree, tmp_path, name, moment):
+    """A temporary file without its name, files without a list, the list without an index: none passes for a tree."""
+    places = [str(tmp_path / part) for part in ("data", "cache", "out")]
+    datasets.load("esc50", tmp_path / "data", tmp_path / "cache")
+    child = subprocess.run([sys.executable, "-c", CHILD_OF_FATE, *places, name, moment], capture_output=True)
+    out = tmp_path / "out/esc50"
+    assert child.returncode == -signal.SIGKILL and len(flacs(out)) == (0 if name == ".flac" else 15)
+    assert len([*out.glob("??/.*"), *out.glob(".[0-9]*")]) == (moment == "before")
+    if moment == "before":
+        with pytest.raises(datasets.DataError, match="out/esc50 is a conversion that was broken off: run prepare"):
+            datasets.load("esc50", tmp_path / "out", tmp_path / "cache")
+        converted(tmp_path)
+    assert len(datasets.load("esc50", tmp_path / "out", tmp_path / "cache")) == 15
+    assert not [*out.glob("??/.*"), *out.glob(".[0-9]*")]
 
 
 # --- doctor ------------------------------------------------------------------------------------------------------

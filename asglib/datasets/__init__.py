@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asglib.datasets import audioset, digits, embedded, environment, language, listing, music, speech, vggsound
+from asglib.datasets import (audioset, converted, digits, embedded, environment, language, listing, music, speech,
+                             vggsound)
 from asglib.datasets.table import DataError, DataSet, Task
 from asglib.files import locked, write_atomically
 
@@ -48,13 +49,18 @@ def row(name: str) -> DataSet:
 
 
 def find(name: str, data_root: Path) -> Path | None:
-    """The set's folder under `data_root`, None when it is not there; DataError when there is no `data_root`."""
+    """The set's folder under `data_root`, None when it is not there; DataError when there is no `data_root`.
+
+    A finished conversion, <data root>/<name>, comes before the release.
+    """
     folders = [Path(data_root) / folder for folder in row(name).folders]
     if row(name).embedded:
         return folders[0]
     if not Path(data_root).is_dir():
         raise DataError(f"The data root {data_root} is no folder: create it, or point ASG_DATA at the folder that "
                         "holds the data sets.")
+    if converted.is_one(Path(data_root) / name):
+        return Path(data_root) / name
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
@@ -66,7 +72,10 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     """
     wanted, folder = row(name), find(name, data_root)
     if wanted.embedded:
-        return _with_classes(wanted.build(folder), wanted, folder)
+        return _build(wanted, folder)
+    if (Path(data_root) / name / converted.LOCK).exists() and not converted.is_one(Path(data_root) / name):
+        raise DataError(f"{Path(data_root) / name} is a conversion that was broken off: run prepare --convert again, "
+                        "it goes on where it was.")
     if folder is None:
         looked = ", ".join(wanted.folders)
         raise DataError(f"{wanted.title} is not under {data_root} (looked for {looked}): {wanted.obtain}")
@@ -78,24 +87,28 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     path = Path(cache) / "index" / f"{name}-{key}.parquet"
     with locked(path.with_suffix(".lock")):
         if not (path.exists() and _valid(path.with_suffix(".json"))):
-            state, frame = _state(folder), wanted.build(folder)
-            if frame.empty:
-                raise DataError(f"{folder} holds none of the files of {wanted.title} (missing "
-                                f"{len(frame.attrs['missing'])}, empty {len(frame.attrs['empty'])}): {wanted.obtain}")
+            state, frame = _state(folder), _build(wanted, folder)
             path.with_suffix(".json").unlink(missing_ok=True)  # a state must never stand beside another's index
-            write_atomically(path, _with_classes(frame, wanted, folder).to_parquet)
+            write_atomically(path, frame.to_parquet)
             # Filling an empty file in place changes no folder's time, so that empty files belong to the state.
-            state |= {f"{folder}/{file}": [(_stamp(f"{folder}/{file}") or [0])[0], 0] for file in frame.attrs["empty"]}
+            empty = {f"{folder}/{name}": _stamp(f"{folder}/{name}") for name in frame.attrs["empty"]}
+            state |= {file: stamp and [stamp[0], 0] for file, stamp in empty.items()}
             write_atomically(path.with_suffix(".json"), lambda out: out.write_text(json.dumps(state)))
-    return _read(path)
+    return listing.read(path)
 
 
 def fingerprint(frame: pd.DataFrame, folder: Path) -> str:
-    """16 hex digits of everything about the rows that a result depends on: path, size, labels, split, start, stop."""
+    """16 hex digits of everything about the rows that a result depends on: path, size, labels, split, start, stop.
+
+    Every file is asked for its size every time, 8 s of CPU for two million: what is written into a file in place
+    changes its size but not its folder's time, so that a kept fingerprint could be of other sound.
+    """
     columns = ["path", *(name for name in frame if name not in FIXED), "split", "start", "stop"]
     digest = hashlib.sha256("\t".join(columns).encode())
-    for cells in zip(*(frame[name].tolist() for name in columns)):
-        digest.update(repr((cells, listing.size(f"{folder}/{cells[0]}"))).encode())
+    for first in range(0, len(frame), 2**16):  # all rows at once would be a gigabyte of Python's strings
+        part = frame.iloc[first: first + 2**16]
+        for cells in zip(*(part[name].tolist() for name in columns)):
+            digest.update(repr((cells, listing.size(f"{folder}/{cells[0]}"))).encode())
     return digest.hexdigest()[:16]
 
 
@@ -132,7 +145,17 @@ def class_names(frame: pd.DataFrame, task: Task) -> tuple[str, ...]:
     return tuple(known or sorted(set(frame.loc[frame.split == "train", task.label]) - {""}))
 
 
-def _with_classes(frame: pd.DataFrame, wanted: DataSet, folder: Path) -> pd.DataFrame:
+def _build(wanted: DataSet, folder: Path) -> pd.DataFrame:
+    """The index of a release or of a conversion, with its classes in attrs; DataError when no file is there."""
+    if converted.is_one(folder):
+        frame = converted.build(folder, [task.label for task in wanted.tasks.values()])
+    else:
+        frame = wanted.build(folder)
+    if frame.empty:
+        raise DataError(f"{folder} holds none of the files of {wanted.title} (missing {len(frame.attrs['missing'])}, "
+                        f"empty {len(frame.attrs['empty'])}): {wanted.obtain}")
+    if "classes" in frame.attrs:  # a conversion keeps what the release's class files say
+        return frame
     classes = {task.label: task.classes(folder) if callable(task.classes) else class_names(frame, task)
                for task in wanted.tasks.values()}
     frame.attrs["classes"] = {label: listing.Uncopied(names) for label, names in classes.items()}
@@ -141,14 +164,6 @@ def _with_classes(frame: pd.DataFrame, wanted: DataSet, folder: Path) -> pd.Data
 
 def _valid(state: Path) -> bool:
     return state.exists() and all(_stamp(file) == stamp for file, stamp in json.loads(state.read_text()).items())
-
-
-def _read(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
-    attrs = {name: listing.Uncopied(value) if isinstance(value, list) else value for name, value in frame.attrs.items()}
-    attrs["classes"] = {label: listing.Uncopied(names) for label, names in attrs["classes"].items()}
-    frame.attrs = attrs
-    return frame
 
 
 def _state(folder: Path) -> dict[str, list[int]]:

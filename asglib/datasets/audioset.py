@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container, Hashable
 from pathlib import Path
 
 import pandas as pd
@@ -42,7 +42,7 @@ def segments(path: Path, names: dict[str, str]) -> dict[str, str]:
         for number, line in enumerate(file, 1):
             match = SEGMENT.match(line)
             if match is None:
-                if found and line.strip():
+                if (found or LABEL.search(line)) and line.strip():
                     raise DataError(f"{path}, line {number} is no segment: download the list again from {SOURCE}.")
                 continue  # headers: one to three lines, with or without "#"
             ytid, text = match.groups()
@@ -66,11 +66,31 @@ def youtube_id(stem: str, ids: Container[str]) -> tuple[str, str] | None:
     return next((pair for pair in readings if not pair[1][:1].isalnum()), readings[0] if readings else None)
 
 
+def sift(folder: Path, clip_of: Callable[[str], Hashable | None]) -> tuple[dict, dict[str, int]]:
+    """{clip: (is empty, path)} by what `clip_of` says of a file's stem; how many files are "duplicated", "unlisted".
+
+    Of several copies the first that is not empty in path order counts.
+    """
+    found, counts = {}, {"duplicated": 0, "unlisted": 0}
+    for path, entry in walk(folder):
+        stem, suffix = os.path.splitext(entry.name)
+        if suffix.lower() not in AUDIO:
+            continue
+        clip = clip_of(stem)
+        if clip is None:
+            counts["unlisted"] += 1
+            continue
+        copy = (entry.stat().st_size == 0, path)
+        counts["duplicated"] += clip in found
+        found[clip] = min(copy, found.get(clip, copy))
+    return found, counts
+
+
 def build(folder: Path) -> pd.DataFrame:
     """Index of the clips that are there; attrs["duplicated"]: further copies of a clip, ["unlisted"]: files of no clip.
 
-    D21: the id alone keys a clip (official lists hold each video once); of several copies the first that is not
-    empty in path order counts. Missing clips are listed by id, as nothing fixes what their file would be called.
+    D21: the id alone keys a clip (official lists hold each video once). Missing clips are listed by id, as nothing
+    fixes what their file would be called.
     """
     names, labels, splits = class_names(folder), {}, {}
     lists = [(path, split) for name, split in LISTS.items() if (path := place(folder, name))]
@@ -80,22 +100,11 @@ def build(folder: Path) -> pd.DataFrame:
         segment_labels = segments(path, names)
         labels.update(segment_labels)
         splits.update(dict.fromkeys(segment_labels, split))
-    found, unlisted, duplicated = {}, 0, 0
-    for path, entry in walk(folder):
-        stem, suffix = os.path.splitext(entry.name)
-        if suffix.lower() not in AUDIO:
-            continue
-        match = youtube_id(stem, labels)
-        if match is None:
-            unlisted += 1
-            continue
-        copy, known = (entry.stat().st_size == 0, path), found.get(match[0])
-        duplicated += known is not None
-        found[match[0]] = copy if known is None else min(copy, known)
+    found, counts = sift(folder, lambda stem: (youtube_id(stem, labels) or (None,))[0])
     columns = {"path": [path for _, path in found.values()], "label": [labels[key] for key in found],
                "split": [splits[key] for key in found]}
     return index(folder, columns, ("label",), (key for key in labels if key not in found),
-                 [not empty for empty, _ in found.values()], duplicated=duplicated, unlisted=unlisted)
+                 [not empty for empty, _ in found.values()], **counts)
 
 
 AUDIOSET = DataSet(

@@ -97,6 +97,9 @@ def birds2018(folder: Path) -> pd.DataFrame:
     if not lists:
         raise DataError(f"{folder} has no list such as {BIRD_LISTS[0]}: {BIRDS2018.obtain}")
     clips = [row for path in lists for row in records(path, ("itemid", "datasetid", "hasbird"))]
+    if unknown := {row["hasbird"] for row in clips} - set(BIRD):
+        raise DataError(f"{folder}: the lists say hasbird '{min(unknown)}' where 0 or 1 belongs: "
+                        "download them again.")
     names = [row["itemid"].removesuffix(".wav") for row in clips]
     test = held_out(names, (f"{row['datasetid']} {row['hasbird']}" for row in clips), 0.2)
     where = {path.rsplit("/", 1)[-1].removesuffix(".wav"): path for path in audio(folder)}

@@ -14,7 +14,7 @@ import pandas as pd
 from asglib.datasets.table import DataError
 
 AUDIO = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"))  # what soundfile decodes
-LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ""))
+LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ".parquet", ""))
 PLACES = ("", "metadata", "meta", "csv", "data")  # where users keep a release's lists
 
 
@@ -113,4 +113,12 @@ def index(folder: Path, rows, labels: tuple[str, ...], missing: Iterable[str] = 
     frame = frame.astype({"start": "float64", "stop": "float64"})[sizes > 0]
     frame = frame.sort_values(["path", "start"] if frame.start.notna().any() else "path", ignore_index=True)
     frame.attrs = {name: Uncopied(paths) for name, paths in lists.items()} | counts
+    return frame
+
+
+def read(path: Path) -> pd.DataFrame:
+    """An index that was written as Parquet, attrs included."""
+    frame = pd.read_parquet(path)
+    attrs = {name: Uncopied(value) if isinstance(value, list) else value for name, value in frame.attrs.items()}
+    frame.attrs = attrs | {"classes": {label: Uncopied(names) for label, names in attrs["classes"].items()}}
     return frame

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from asglib.datasets.audioset import youtube_id
-from asglib.datasets.listing import AUDIO, index, need, place, walk
+from asglib.datasets.audioset import sift, youtube_id
+from asglib.datasets.listing import index, need, place
 from asglib.datasets.table import DataError, DataSet, Task
 
 
@@ -57,26 +56,20 @@ def build(folder: Path) -> pd.DataFrame:
     starts: dict[str, list[int]] = {}
     for ytid, start in clips:
         starts.setdefault(ytid, []).append(start)
-    found, unlisted, duplicated = {}, 0, 0
-    for path, entry in walk(folder):
-        stem, suffix = os.path.splitext(entry.name)
-        if suffix.lower() not in AUDIO:
-            continue
+
+    def clip_of(stem: str) -> tuple[str, int] | None:
         ytid, rest = youtube_id(stem, starts) or (None, "")
         start = seconds(rest)
         if start is None and len(starts.get(ytid, ())) == 1:
             start = starts[ytid][0]
-        if (ytid, start) not in clips:
-            unlisted += 1
-            continue
-        key, copy = (ytid, int(start)), (entry.stat().st_size == 0, path)
-        duplicated += key in found
-        found[key] = min(copy, found.get(key, copy))
+        return (ytid, int(start)) if (ytid, start) in clips else None
+
+    found, counts = sift(folder, clip_of)
     columns = {"path": [path for _, path in found.values()], "label": [clips[key][0] for key in found],
                "split": [clips[key][1] for key in found], "group": [key[0] for key in found]}
     missing = (f"{ytid}_{start:06d}" for ytid, start in clips if (ytid, start) not in found)
     return index(folder, columns, ("label",), missing, [not empty for empty, _ in found.values()],
-                 duplicated=duplicated, unlisted=unlisted)
+                 **counts)
 
 
 VGGSOUND = DataSet(

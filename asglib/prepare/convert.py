@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from asglib import audio, datasets, files
+from asglib.datasets import converted, listing
 from asglib.prepare.inspection import UNREADABLE, each
 
 LARGEST_FLAC_BLOCK = 65_535  # samples
@@ -25,15 +26,19 @@ def convert(name: str, data_root: Path, cache: Path, out: Path, workers: int | N
             echo: Callable[[str], None] = print) -> Path:
     """Writes <2 hex>/<file>-<12 hex>.flac (16 bits, soxr HQ) and index.parquet into out/<name>; returns it.
 
-    Files that are there and whole are left alone, so that a killed conversion goes on where it was. Files that cannot
-    be decoded are left out of the index and named in out/<name>/convert.json.
+    `out` is then a data root of its own: `datasets.load` needs nothing else. Files that are there and whole are left
+    alone, so that a killed conversion goes on where it was. Files that cannot be decoded are no rows of the index but
+    among its missing ones, with the reason in out/<name>/convert.json.
     """
     frame = datasets.load(name, data_root, cache)
     folder, place = datasets.find(name, data_root), Path(out) / name
+    if Path(out).resolve() == Path(data_root).resolve() or place.resolve().is_relative_to(folder.resolve()):
+        raise ConvertError(f"{place}: lies among the originals, which must stay what they are; choose a folder for "
+                           f"the converted sets that is neither {data_root} nor in {folder}.")
     try:
-        with files.locked(place / ".lock", wait=False):
-            for leftover in place.glob("??/.*"):  # of a killed run: the lock says that nobody writes now
-                leftover.unlink()
+        with files.locked(place / converted.LOCK, wait=False):
+            for leftover in (*place.glob("??/.*"), *place.glob(".[0-9]*")):
+                leftover.unlink()  # of a killed run: the lock says that nobody writes now
             sources = list(dict.fromkeys(frame.path))
             targets = {source: target(source) for source in sources}
             reasons = each(lambda source: convert_file(folder / source, place / targets[source]), sources, workers,
@@ -92,8 +97,8 @@ def _write(path: Path, wave: np.ndarray) -> None:  # D35
 def _write_index(frame, targets: dict, failed: dict, folder: Path, place: Path) -> None:
     index = frame[~frame.path.isin(failed)].assign(path=lambda rows: rows.path.map(targets))
     index = index.sort_values(["path", "start"], ignore_index=True)
-    index.attrs = frame.attrs
+    index.attrs = frame.attrs | {"missing": listing.Uncopied(sorted({*frame.attrs["missing"], *failed}))}
     about = {"source": str(folder), "clips": len(index), "fingerprint": datasets.fingerprint(frame, folder),
              "resampler": f"soxr {soxr.__version__} HQ", "format": "FLAC, 16 bits, 16 kHz, mono", "failed": failed}
-    files.write_atomically(place / "convert.json", lambda out: out.write_text(json.dumps(about, indent=1)))
-    files.write_atomically(place / "index.parquet", lambda out: index.to_parquet(out))
+    files.write_atomically(place / converted.ABOUT, lambda out: out.write_text(json.dumps(about, indent=1)))
+    files.write_atomically(place / converted.INDEX, lambda out: index.to_parquet(out))
