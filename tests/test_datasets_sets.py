@@ -244,6 +244,17 @@ def test_esc50(tmp_path, name):
     assert crossing(frame, "train", "test") == []
 
 
+def test_what_is_no_fold_is_one_sentence_that_names_the_list(tmp_path):
+    listing = fixture_trees.esc50(tmp_path) / "meta/esc50.csv"
+    listing.write_text(listing.read_text().replace(",1,", ",one,"))
+    with pytest.raises(DataError, match="esc50.csv: 'one' is no fold: put the release's own file back"):
+        environment.esc50(listing.parents[1])
+    key = fixture_trees.dcase2013(tmp_path) / "dcase2013_task1_filenamekey.csv"
+    key.write_text(key.read_text().replace("fold3", "fold"))
+    with pytest.raises(DataError, match="filenamekey.csv: 'fold' is no fold"):
+        environment.dcase2013(key.parent)
+
+
 def test_fsdd(tmp_path):
     frame = digits.build(fixture_trees.fsdd(tmp_path))
     present = [(digit, i) for digit in (0, 7) for i in (0, 4, 49, 5)]
@@ -290,6 +301,14 @@ def test_tut2018(tmp_path):
         ("audio/airport-barcelona-0-1-a.wav", "airport", "train", "barcelona-0"),
         ("audio/metro_station-paris-12-3-a.wav", "metro_station", "test", "paris-12")])
     assert frame.attrs["unlisted"] == 1 and crossing(frame, "train", "test") == []
+
+
+def test_a_clip_of_a_fold_that_has_no_label_is_missing(tmp_path):
+    folder = fixture_trees.tut2018(tmp_path)
+    with open(folder / "evaluation_setup/fold1_train.txt", "a") as file:
+        file.write("audio/airport-lisbon-9-9-a.wav\tairport\n")
+    frame = environment.tut2018(folder)
+    assert frame.attrs["missing"] == ["audio/airport-lisbon-9-9-a.wav"] and len(frame) == 3
 
 
 def test_tut2018_without_labels_of_the_test_part(tmp_path):

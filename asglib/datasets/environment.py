@@ -29,12 +29,21 @@ def esc_classes(folder: Path) -> tuple[str, ...]:
     return tuple(name for _, name in sorted({(int(row["target"]), row["category"]) for row in rows}))
 
 
+def fold_number(text: str, path: Path) -> int:
+    """The digit in a fold's name; DataError when there is none."""
+    digit = re.search(r"\d", text)
+    if digit is None:
+        raise DataError(f"{path}: '{text}' is no fold: put the release's own file back.")
+    return int(digit[0])
+
+
 def esc50(folder: Path) -> pd.DataFrame:
     """Clips by meta/esc50.csv, whose filename column holds in forks that rename files too; group: source recording."""
-    rows = [{"path": f"audio/{row['filename']}", "category": row["category"], "fold": int(row["fold"]),
+    listing = folder / "meta/esc50.csv"
+    rows = [{"path": f"audio/{row['filename']}", "category": row["category"], "fold": fold_number(row["fold"], listing),
              # D20: fold 5 is the test fold; `fold` has all five
              "split": "test" if row["fold"] == "5" else "train", "group": row["src_file"]}
-            for row in records(folder / "meta/esc50.csv", ("filename", "fold", "target", "category", "src_file"))]
+            for row in records(listing, ("filename", "fold", "target", "category", "src_file"))]
     return index(folder, rows, ("category",))
 
 
@@ -48,7 +57,8 @@ def tut2018(folder: Path) -> pd.DataFrame:
     meta = records(folder / "meta.csv", ("filename", "scene_label", "identifier"), "\t")
     rows = [{"path": row["filename"], "scene": row["scene_label"], "split": splits[row["filename"]],
              "group": row["identifier"]} for row in meta if row["filename"] in splits]
-    return index(folder, rows, ("scene",), unlisted=len(meta) - len(rows))
+    unlabelled = splits.keys() - {row["filename"] for row in meta}
+    return index(folder, rows, ("scene",), unlabelled, unlisted=len(meta) - len(rows))
 
 
 def dcase2013(folder: Path) -> pd.DataFrame:
@@ -58,7 +68,7 @@ def dcase2013(folder: Path) -> pd.DataFrame:
     """
     key = place(folder, "dcase2013_task1_filenamekey.csv")
     cells = [line.split(",") for line in lines(key)[1:]] if key else []
-    folds = {os.path.basename(row[3].strip().strip('"')): int(re.search(r"\d", row[0])[0]) for row in cells}
+    folds = {os.path.basename(row[3].strip().strip('"')): fold_number(row[0], key) for row in cells}
     rows = []
     for part, split in (("scenes_stereo", "train"), ("scenes_stereo_testset", "test")):
         names = set(audio(folder / part)) if (folder / part).is_dir() else set()
