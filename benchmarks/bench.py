@@ -1,7 +1,8 @@
 """The performance table: every row a ratio of two things measured in one process, interleaved in random order.
 
-`make bench` prints it; --rounds and --only choose. One thread, the allocator settled first: on a shared machine the
-same two codes differ by three otherwise. Nothing here is asserted: a ratio is read, not gated.
+`make bench` prints it; --rounds and --only choose, --out writes it as Markdown with the machine. One thread, the
+allocator settled first: on a shared machine the same two codes differ by three otherwise. Nothing here is asserted: a
+ratio is read, not gated.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import torch.nn.functional as F
 from pytorch_metric_learning.losses import NTXentLoss
 from scipy.signal import fftconvolve
 
-from asglib import adversaries, encoder, methods, positives, training
+from asglib import adversaries, encoder, methods, positives, provenance, training
 from asglib.audio import RATE, Clips
 from asglib.batch import Batch
 from asglib.config import Frontend, Pretraining
+from asglib.files import write_atomically
 from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
 
@@ -164,7 +166,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=9)
     arguments.add_argument("--only", nargs="+", default=[])
-    chosen = arguments.parse_args()
+    arguments.add_argument("--out", type=Path)
+    chosen, lines = arguments.parse_args(), []
     training.settle(1)
     random.seed(0)
     torch.manual_seed(0)
@@ -173,6 +176,14 @@ def main() -> None:
         if not chosen.only or row.__name__ in chosen.only:
             median, low, high = ratio(*row(), chosen.rounds)
             print(f"{median:8.3f}  [{low:.3f}, {high:.3f}]  {row.__doc__}", flush=True)
+            lines.append(f"| {median:.3f} | {low:.3f} to {high:.3f} | {row.__doc__} |")
+    if chosen.out:
+        about = [f"Ratios of times, below 1 is faster than the other; median and quartiles of {chosen.rounds} rounds, "
+                 f"both measured in each round in random order. {provenance.device_name(torch.device('cpu'))}, one thread; "
+                 + ", ".join(f"{name} {number}" for name, number in provenance.versions().items()) + "."]
+        table = ["| ratio | quartiles | what |", "|--:|---|---|", *lines]
+        text = "\n".join(["# Benchmarks", "", *about, "", *table, ""])
+        write_atomically(chosen.out, lambda out: out.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":
