@@ -334,6 +334,18 @@ def test_scorecard():
     assert card.loc["sup-frozen-vc", "verdict"] == "not tested"
 
 
+def test_a_claim_about_every_data_set_is_judged_by_its_weakest():
+    """"On all datasets": a large gain on one task is no gain on another."""
+    def judged(other):
+        records = [record(m, v + s / 100, key, s, setting="frozen") for s in range(3) for m, key, v in (
+            ("Sup.", TASKS[0], 0.5), ("ASG", TASKS[0], 0.8 + s / 1000), ("Sup.", TASKS[1], 0.7), ("ASG", TASKS[1], other[s]))]
+        return results.scorecard(results.frame(records), audit.paper_claims()).set_index("id").loc["sup-frozen-all"]
+
+    worse, unsure, better = judged([0.6, 0.601, 0.602]), judged([0.72, 0.69, 0.7]), judged([0.8, 0.801, 0.802])
+    assert worse["verdict"] == "not reproduced" and worse["ours"].startswith(f"ASG - Sup. on {TASKS[1]}: -9.9 [")
+    assert unsure["verdict"] == "inconclusive" and better["verdict"] == "reproduced" and better["mean"] == pytest.approx(10.1)
+
+
 def test_scorecard_of_table_6_and_of_smoke():
     def records(profile):
         of = {"first": {"NONE": 0.5, "ASG": 0.6}, "second": {"NONE": 0.5, "ASG": 0.4}}

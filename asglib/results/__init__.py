@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -152,7 +153,10 @@ def _scope(frame: pd.DataFrame, scope: str) -> tuple[list[str] | None, str]:
 
 
 def _weigh(frame: pd.DataFrame, claim, corpus: str | None, draws: int) -> tuple[str, Verdict, list[str], pd.Series]:
-    """The weakest of the claim's pairs of methods: described, judged, what limits it, and its numbers."""
+    """The weakest of the claim's pairs of methods: described, judged, what limits it, and its numbers.
+
+    A claim about several columns of a table, each for itself, is judged on every task, and the weakest decides.
+    """
     pairs = [(a, b) for a in claim.ours_minuend.split(";") for b in claim.ours_subtrahend.split(";")]
     shared = {"setting": claim.setting, "frontend": claim.ours_frontend, "corpus": corpus}
     rows = pd.concat([choose(frame, method, **shared) for pair in pairs for method in pair])
@@ -160,12 +164,13 @@ def _weigh(frame: pd.DataFrame, claim, corpus: str | None, draws: int) -> tuple[
     judged = []
     for a, b in pairs:
         found = compare(frame, a, b, tasks, draws=draws, **shared)
-        judged.append((verdict(claim, found), found))
+        each = [(f" on {task}", row) for task, row in found.tasks.iterrows()] if ";" in claim.columns else []
+        for on, row in each or [("", found.average)]:
+            found = replace(found, average=row)
+            judged.append((verdict(claim, found), f"{a} - {b}{on}: " if len(pairs) > 1 or on else "", found))
     sign = -1 if claim.direction == "<" else 1
-    mean = [sign * np.nan_to_num(found.average["mean"]) for _, found in judged]
-    weakest = min(range(len(pairs)), key=lambda i: (WORST_FIRST.index(judged[i][0].word), mean[i]))
-    judgement, found = judged[weakest]
-    which = f"{found.minuend} - {found.subtrahend}: " if len(pairs) > 1 else ""
+    judgement, which, found = min(judged, key=lambda one: (
+        WORST_FIRST.index(one[0].word), sign * np.nan_to_num(one[2].average["mean"])))
     return which + describe(found.average), judgement, [scope, found.average["note"], *found.left_out], found.average
 
 
