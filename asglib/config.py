@@ -189,6 +189,12 @@ class Profile:
     evidence: bool = True  # False: shows that everything works, says nothing about the paper's claims
     differs: str = ""  # from the paper, one sentence for the first screen of a report
 
+    @property
+    def standing(self) -> str:
+        """What the profile's numbers are worth: the first screen of a report."""
+        told = f"What differs from the paper: {self.differs}." if self.differs else "The paper's own configuration."
+        return told if self.evidence else f"**No evidence for the paper's claims.** {told}"
+
 
 ABLATION = ("NONE", "ST", "FT", "SF", "FF", "ASG")
 

@@ -150,7 +150,7 @@ def readme(folder: Path) -> str:
     found = card(frame, claims, profile)
     counts = found["verdict"].value_counts().reindex(results.WORST_FIRST[::-1], fill_value=0)
     lines = [f"Profile `{profile.name}`, {seeds(frame)}, {len(there)} records. "
-             f"{standing(profile)}", "",
+             f"{profile.standing}", "",
              "| claim | paper | ours, points [95 % interval], n | verdict |", "|---|---|---|---|"]
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
     for row in found[shown].itertuples():
@@ -179,12 +179,6 @@ def seeds(frame: pd.DataFrame) -> str:
     counts = sorted(frame.groupby(["method", "frontend", "corpus", "setting"])["seed"].nunique()) or [0]
     told = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else f"{counts[0]}"
     return f"{told} pretraining seed{'s' * (told != '1')}"
-
-
-def standing(profile: Profile) -> str:
-    """What the profile's numbers are worth: the first screen of a report."""
-    told = f"What differs from the paper: {profile.differs}." if profile.differs else "The paper's own configuration."
-    return told if profile.evidence else f"**No evidence for the paper's claims.** {told}"
 
 
 def write_readme(readme_path: Path, folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 import torch
 
-from asglib import provenance, report
+from asglib import config, provenance, report
 
 ROOT = Path(__file__).parents[1]
 # JSON and not papermill's command line: YAML reads 1e-05 as text.
@@ -207,8 +207,8 @@ def publish(batch: Batch, notebook: Path, job: Job | None = None,
 def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the provenance that holds for a whole batch; a notebook's records add to it."""
     versions = provenance.versions() | {name: version(name) for name in ("matplotlib", "papermill", "nbconvert")}
-    return {"profile": profile, "command": f"python -m asglib reproduce --profile {profile}",
-            "commit": provenance.commit(),
+    return {"profile": profile, "differs from the paper": config.profile(profile).differs,
+            "command": f"python -m asglib reproduce --profile {profile}", "commit": provenance.commit(),
             "parameters": [f"{name}={value!r}" for name, value in sorted(parameters.items())],
             "device": provenance.device_name(torch.device("cuda" if torch.cuda.is_available() else "cpu")),
             "versions": [f"{name} {number}" for name, number in versions.items()]}

@@ -136,8 +136,9 @@ def test_the_index_has_one_card_a_notebook(tmp_path):
     assert second.a["href"] == "02_two.html" and second.img["alt"] == "A dot." and second.img["src"].endswith(PIXEL)
     assert soup.find(class_="banner") and "1 of\n2 notebooks" in soup.main.p.text
     report.write_card(tmp_path, card("01_one", status="failed", error="ValueError: <boom>", sentence=""))
-    report.index(tmp_path, report.cards(tmp_path, [("01_one", "")]), GOOD)
+    report.index(tmp_path, report.cards(tmp_path, [("01_one", "")]), GOOD | {"differs from the paper": "less <data>"})
     soup = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
+    assert soup.main.find_all("p")[1].text == "What differs from the paper: less <data>."
     assert soup.select_one("li.card pre").text == "ValueError: <boom>" and soup.find(class_="banner") is None
 
 

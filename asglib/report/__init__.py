@@ -232,7 +232,8 @@ def _page(kind: str, out_dir: Path, cards: list[dict[str, Any]], provenance: Map
               "page": (out_dir / f"{card['name']}.html").is_file()} for card in cards]
     return environment.get_template("cards.html.j2").render(
         kind=kind, cards=shown, profile=provenance.get("profile", ""), provenance=_rows(provenance),
-        command=provenance.get("command", ""), css=(HERE / TEMPLATE / "style.css").read_text())
+        command=provenance.get("command", ""), differs=provenance.get("differs from the paper", ""),
+        css=(HERE / TEMPLATE / "style.css").read_text())
 
 
 def _soup(text: str) -> BeautifulSoup:
