@@ -15,7 +15,9 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         return arguments.command(arguments) or 0
-    except (ValueError, OSError) as error:  # what a user can mend: input, and a disk that is full or not there
+    except (ValueError, OSError, RuntimeError) as error:  # what a user can mend: input, a full disk, a diverged run
+        if isinstance(error, RuntimeError) and not type(error).__module__.startswith("asglib"):
+            raise  # no error of ours: a defect, whose traceback must be seen
         print(f"asglib: {error}", file=sys.stderr)
         return 2
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from asglib import experiment
+from asglib.__main__ import main
+from asglib.training import TrainingError
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,6 +32,20 @@ def asglib(*words, cwd=ROOT, **environment):
 def test_bad_input_is_one_sentence(words, sentence, tmp_path):
     status, _, error = asglib(*words, ASG_RUNS=str(tmp_path))
     assert status == 2 and sentence in error and "Traceback" not in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error, status", [(TrainingError("the loss is nan at step 7."), 2), (RuntimeError("a defect"), None)])
+def test_a_run_that_cannot_go_on_is_one_sentence_and_a_defect_is_none(error, status, monkeypatch, capsys, tmp_path):
+    def diverge(*rest):
+        raise error
+
+    monkeypatch.setattr(experiment, "trained", diverge)
+    monkeypatch.setenv("ASG_RUNS", str(tmp_path))
+    if status is None:
+        with pytest.raises(RuntimeError, match="a defect"):
+            main(["pretrain"])
+    else:
+        assert main(["pretrain"]) == status and capsys.readouterr().err == "asglib: the loss is nan at step 7.\n"
 
 
 def test_more_processes_than_a_batch_can_feed_are_refused(tmp_path):
