@@ -14,7 +14,7 @@ test: .venv/done
 	$(PYTHON) -m pytest tests
 
 lab: .venv/done
-	$(PYTHON) -m jupyterlab notebooks
+	$(if $(DATA),ASG_DATA="$(abspath $(DATA))") $(PYTHON) -m jupyterlab notebooks
 
 bench: .venv/done
 	$(PYTHON) benchmarks/bench.py

@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     places = argparse.ArgumentParser(add_help=False)
     places.add_argument("--data", metavar="FOLDER", help="where the data sets lie (default: ASG_DATA)")
-    places.add_argument("--runs", metavar="FOLDER", help="where runs and caches go (default: ASG_RUNS or ./runs)")
+    places.add_argument("--runs", metavar="FOLDER", help="where runs and caches go (default: ASG_RUNS or runs/ of this clone)")
     places.add_argument("--device", help="cpu, cuda or cuda:1 (default: the GPU when there is one)")
     profiled = argparse.ArgumentParser(add_help=False)
     profiled.add_argument("--profile", default="smoke", metavar="NAME",

@@ -17,12 +17,15 @@ from asglib.config import ConfigError
 from asglib.files import locked
 
 
+RUNS = Path(__file__).parents[1] / "runs"  # of this clone, wherever a command or a notebook's kernel is started
+
+
 @dataclass(frozen=True)
 class Place:
     """Where data are and runs go, and on what they are computed; none of it changes a result's identity."""
 
     data: Path | None = None
-    runs: Path = Path("runs")
+    runs: Path = RUNS
     device: str = "cpu"
     workers: int = 0  # processes that read audio for one run; the same bits with any number
 
@@ -36,7 +39,7 @@ class Place:
         data = os.environ.get("ASG_DATA")
         device = os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
         loaders = min(8, (os.cpu_count() or 1) - 1) if device.startswith("cuda") else 0
-        found = cls(Path(data) if data else None, Path(os.environ.get("ASG_RUNS", "runs")), device,
+        found = cls(Path(data) if data else None, Path(os.environ.get("ASG_RUNS", RUNS)), device,
                     int(os.environ.get("ASG_LOADERS", loaders)))
         return replace(found, **changes)
 

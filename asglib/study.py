@@ -20,6 +20,7 @@ import nbformat
 import torch
 
 from asglib import config, provenance, report
+from asglib.corpus import RUNS
 
 ROOT = Path(__file__).parents[1]
 # JSON and not papermill's command line: YAML reads 1e-05 as text.
@@ -59,7 +60,7 @@ def reproduce(profile: str, notebooks_dir: Path, out_dir: Path, only: list[str] 
     `ensure(name)` computes the runs a notebook needs, for all of them before the first is executed; a notebook for
     which it raises has failed.
     """
-    folder = Path(executed_dir or Path(os.environ.get("ASG_RUNS", "runs"), "executed", profile)).resolve()
+    folder = Path(executed_dir or Path(os.environ.get("ASG_RUNS", RUNS), "executed", profile)).resolve()
     try:
         every, chosen = find(Path(notebooks_dir).resolve(), only)
         orders = {notebook: settings(notebook, profile, parameters or {}) for notebook in chosen}
@@ -150,7 +151,7 @@ def start(notebook: Path, parameters: dict[str, Any], scratch: Path, threads: in
     order = {"input_path": str(notebook), "output_path": f"{base}.ipynb", "parameters": parameters,
              "kernel_name": "python3", "cwd": str(notebook.parent), "progress_bar": False, "autosave_cell_every": 30}
     environment = {"OMP_NUM_THREADS": str(threads)} | os.environ | {
-        "ASG_STATUS": f"{base}.status", "ASG_RUNS": str(Path(os.environ.get("ASG_RUNS", "runs")).resolve()),
+        "ASG_STATUS": f"{base}.status", "ASG_RUNS": str(Path(os.environ.get("ASG_RUNS", RUNS)).resolve()),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "JUPYTER_PREFER_ENV_PATH": "1"}  # the kernel of this environment, also if the user has another of that name
     with open(f"{base}.log", "wb") as log:

@@ -258,6 +258,15 @@ def test_broken_files_are_skipped_counted_and_listed(digits, tmp_path):
     assert record["counts"]["missing"] >= 2  # the hidden one and the empty one
 
 
+def test_runs_are_the_clones_wherever_a_kernel_is_started(tmp_path, monkeypatch):
+    """JupyterLab starts kernels in notebooks/: there make reproduce's runs must be found and not computed anew."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASG_RUNS", raising=False)
+    assert Place.here().runs == ROOT / "runs" == Place().runs
+    monkeypatch.setenv("ASG_RUNS", "elsewhere")
+    assert Place.here().runs == Path("elsewhere")
+
+
 def test_what_is_not_there_is_told_in_one_sentence(place, tmp_path):
     with pytest.raises(ConfigError, match="data set 'birdsong' is unknown; the study has audioset"):
         corpus.load("birdsong", place)
