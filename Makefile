@@ -1,4 +1,5 @@
-# make reproduce | test | lab | bench; PROFILE=smoke|small|small-gpu|rehearsal|paper, DATA=folder of the data sets, ONLY="05 06"
+# make reproduce | test | lab | bench; PROFILE=smoke|small|small-gpu|rehearsal|paper, DATA=folder of the data sets,
+# ONLY="05 06", LAB=--allow-root (JupyterLab as root, in a container)
 PROFILE ?= smoke
 BASE := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 PYTHON := .venv/bin/python
@@ -14,7 +15,7 @@ test: .venv/done
 	$(PYTHON) -m pytest tests
 
 lab: .venv/done
-	$(if $(DATA),ASG_DATA="$(abspath $(DATA))") $(PYTHON) -m jupyterlab notebooks
+	$(if $(DATA),ASG_DATA="$(abspath $(DATA))") $(PYTHON) -m jupyterlab notebooks $(LAB)
 
 bench: .venv/done
 	$(PYTHON) benchmarks/bench.py
