@@ -52,7 +52,9 @@ def move(spectrogram: Tensor, kind: str, length: int = 0) -> Tensor:
         return flip_time(spectrogram)
     if kind == "FF":
         return flip_frequency(spectrogram)
-    return scroll_frequency(spectrogram, length) if kind == "SF" else scroll_time(spectrogram, length)
+    return (
+        scroll_frequency(spectrogram, length) if kind == "SF" else scroll_time(spectrogram, length)
+    )
 
 
 class Adversary:
@@ -63,30 +65,47 @@ class Adversary:
     drawn per clip, not per batch (D11).
     """
 
-    def __init__(self, kinds: tuple[str, ...], min_scroll: int = 30, min_scroll_time: int | None = None):
+    def __init__(
+        self, kinds: tuple[str, ...], min_scroll: int = 30, min_scroll_time: int | None = None
+    ):
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown or not kinds:
-            raise ConfigError(f"moves {unknown or kinds} are unknown; choose from {', '.join(KINDS)}.")
+            raise ConfigError(
+                f"moves {unknown or kinds} are unknown; choose from {', '.join(KINDS)}."
+            )
         self.kinds = kinds
         self.min_scroll = min_scroll
         self.min_scroll_time = min_scroll if min_scroll_time is None else min_scroll_time
 
-    def draw(self, clips: int, bins: int, frames: int, generator: Generator) -> list[tuple[str, int]]:
+    def draw(
+        self, clips: int, bins: int, frames: int, generator: Generator
+    ) -> list[tuple[str, int]]:
         """(kind, length) of each clip; the length of a flip is 0."""
         device = generator.device
-        kinds = torch.randint(len(self.kinds), (clips,), generator=generator, device=device).tolist()
-        uniform = torch.rand(clips, generator=generator, device=device, dtype=torch.float64).tolist()
-        return [(self.kinds[k], self._length(self.kinds[k], u, bins, frames)) for k, u in zip(kinds, uniform)]
+        kinds = torch.randint(
+            len(self.kinds), (clips,), generator=generator, device=device
+        ).tolist()
+        uniform = torch.rand(
+            clips, generator=generator, device=device, dtype=torch.float64
+        ).tolist()
+        return [
+            (self.kinds[k], self._length(self.kinds[k], u, bins, frames))
+            for k, u in zip(kinds, uniform)
+        ]
 
     def _length(self, kind: str, uniform: float, bins: int, frames: int) -> int:
         if kind not in ("SF", "ST"):
             return 0
         size, least = (bins, self.min_scroll) if kind == "SF" else (frames, self.min_scroll_time)
         if size < 2 * least:
-            raise ConfigError(f"{kind}: scrolling by at least {least} needs a size of {2 * least} or more, not {size}.")
+            raise ConfigError(
+                f"{kind}: scrolling by at least {least} needs a size of {2 * least} or more, not {size}."
+            )
         return least + int(uniform * (size - 2 * least + 1))
 
-    def __call__(self, spectrogram: Tensor, positive: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, spectrogram: Tensor, positive: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
         moves = self.draw(*spectrogram.shape, generator)
         return apply(spectrogram, moves), apply(positive, moves)
 
@@ -104,8 +123,17 @@ def apply(spectrogram: Tensor, moves: list[tuple[str, int]]) -> Tensor:
 def gathered(spectrogram: Tensor, moves: list[tuple[str, int]]) -> Tensor:
     """The same as `apply` in one indexing kernel: each move maps an output bin and frame to an input bin and frame."""
     _, bins, frames = spectrogram.shape
-    table = torch.tensor([[kind == "FF", length if kind == "SF" else 0, kind == "FT", length if kind == "ST" else 0]
-                          for kind, length in moves]).to(spectrogram.device)
+    table = torch.tensor(
+        [
+            [
+                kind == "FF",
+                length if kind == "SF" else 0,
+                kind == "FT",
+                length if kind == "ST" else 0,
+            ]
+            for kind, length in moves
+        ]
+    ).to(spectrogram.device)
     rows = _sources(bins, table[:, 0:1], table[:, 1:2])
     columns = _sources(frames, table[:, 2:3], table[:, 3:4])
     clips = torch.arange(len(moves), device=spectrogram.device)

@@ -15,7 +15,9 @@ import soxr
 from asglib.files import locked, write_atomically
 
 RATE = 16_000  # Hz; 3.2
-CACHE_LIMIT = 4 * 2**30  # bytes of float32 waves kept decoded on disk; larger corpora are read crop by crop
+CACHE_LIMIT = (
+    4 * 2**30
+)  # bytes of float32 waves kept decoded on disk; larger corpora are read crop by crop
 
 
 class AudioError(ValueError):
@@ -47,7 +49,9 @@ def _read(path: Path, choose: Callable[[float], tuple[float, float | None]]) -> 
             rate = file.samplerate
             start, stop = choose(file.frames / rate)
             file.seek(min(round(start * rate), file.frames))
-            wave = file.read(-1 if stop is None else max(round((stop - start) * rate), 0), "float32")
+            wave = file.read(
+                -1 if stop is None else max(round((stop - start) * rate), 0), "float32"
+            )
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, MemoryError) as error:
         raise AudioError(f"{path}: cannot be decoded ({error}).") from None
     if not len(wave):
@@ -73,7 +77,7 @@ def crop(wave: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
     if len(wave) <= length:
         return pad(wave, length, rng.random())
     start = rng.integers(len(wave) - length + 1)
-    return wave[start: start + length]
+    return wave[start : start + length]
 
 
 def segments(wave: np.ndarray, length: int) -> np.ndarray:
@@ -86,7 +90,9 @@ def segments(wave: np.ndarray, length: int) -> np.ndarray:
     count = max(whole + (2 * rest >= length), 1)
     if count == 1 and whole == 0:
         return pad(wave, length)[None]
-    return np.pad(wave, (0, max(count * length - len(wave), 0)))[: count * length].reshape(count, length)
+    return np.pad(wave, (0, max(count * length - len(wave), 0)))[: count * length].reshape(
+        count, length
+    )
 
 
 class Clips:
@@ -113,12 +119,15 @@ class Clips:
             frames, rate, _ = info(Path(self.paths[row]))
         except AudioError:
             return 0.0
-        return min(frames / rate, self.stop[row] if np.isfinite(self.stop[row]) else np.inf) - self.start[row]
+        return (
+            min(frames / rate, self.stop[row] if np.isfinite(self.stop[row]) else np.inf)
+            - self.start[row]
+        )
 
     def whole(self, i: int) -> np.ndarray:
         """Clip i, [N]; AudioError when it cannot be decoded."""
         if self.waves is not None:
-            return self.waves[self.offsets[i]: self.offsets[i + 1]]
+            return self.waves[self.offsets[i] : self.offsets[i + 1]]
         return self._whole(self.keep[i])
 
     def crop(self, i: int, length: int, rng: np.random.Generator) -> np.ndarray:
@@ -136,7 +145,9 @@ class Clips:
             return start, last if whole else start + length / RATE
 
         wave = _read(Path(self.paths[row]), choose)
-        return crop(wave, length, rng) if whole else pad(wave, length, 0.0)[:length]  # resampling may lose one sample
+        return (
+            crop(wave, length, rng) if whole else pad(wave, length, 0.0)[:length]
+        )  # resampling may lose one sample
 
     def _stop(self, row: int) -> float | None:
         return self.stop[row] if np.isfinite(self.stop[row]) else None
@@ -166,7 +177,9 @@ class Clips:
         found = json.loads(listing.read_text())
         self.skipped, self.keep = found["skipped"], np.array(found["keep"], dtype=np.int64)
         self.offsets = np.array(found["offsets"], dtype=np.int64)
-        self.waves = np.memmap(waves, np.float32, "r") if self.offsets[-1] else np.zeros(0, np.float32)
+        self.waves = (
+            np.memmap(waves, np.float32, "r") if self.offsets[-1] else np.zeros(0, np.float32)
+        )
 
     def _decode(self, out: Path) -> dict:
         keep, offsets, skipped = [], [0], []

@@ -12,8 +12,16 @@ from asglib.config import ConfigError
 ENCODERS = {  # timm's networks, stems untouched, one input channel, last BN gamma of a block at 0 (D12)
     "resnet50": lambda: timm.create_model("resnet50", in_chans=1, num_classes=0),  # 2.3
     "resnet18": lambda: timm.create_model("resnet18", in_chans=1, num_classes=0),
-    "tiny": lambda: ResNet(BasicBlock, (1, 1, 1, 1), in_chans=1, num_classes=0, channels=(16, 32, 64, 128),
-                           stem_type="deep", stem_width=8, zero_init_last=True),  # 0.31 M weights, for two CPU cores
+    "tiny": lambda: ResNet(
+        BasicBlock,
+        (1, 1, 1, 1),
+        in_chans=1,
+        num_classes=0,
+        channels=(16, 32, 64, 128),
+        stem_type="deep",
+        stem_width=8,
+        zero_init_last=True,
+    ),  # 0.31 M weights, for two CPU cores
 }
 
 
@@ -49,4 +57,6 @@ def projection_head(dim: int, hidden: int, out: int, seed: int = 0) -> nn.Sequen
     """z = g(h): linear, batch normalisation, ReLU, linear (section 2.3): [B, dim] -> [B, out]."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return nn.Sequential(nn.Linear(dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, out))
+        return nn.Sequential(
+            nn.Linear(dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, out)
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 import torch
@@ -41,8 +41,14 @@ def blocks(spectrogram: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def embed(features: Callable[[Tensor], Tensor], frontend: LogSpectrogram, clips: Clips, frames: int,
-          device: torch.device, batch: int = 128) -> Segments:
+def embed(
+    features: Callable[[Tensor], Tensor],
+    frontend: LogSpectrogram,
+    clips: Clips,
+    frames: int,
+    device: torch.device,
+    batch: int = 128,
+) -> Segments:
     """features(spectrogram [B, F, T]) -> [B, D] of every non-overlapping segment of every clip, each once."""
     out, owner, waves, owners = [], [], [], []
     length = frames * frontend.config.hop
@@ -81,7 +87,9 @@ def objective(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target)
 
 
-def train_linear(segments: Segments, targets: Tensor, classes: int, config: Downstream, seed: int) -> nn.Module:
+def train_linear(
+    segments: Segments, targets: Tensor, classes: int, config: Downstream, seed: int
+) -> nn.Module:
     """A linear classifier on standardised frozen features (D7); targets [clips] or [clips, C]."""
     x, y = segments.features, targets[segments.clip]
     mean, std = x.mean(0), x.std(0).clamp(min=1e-5 * x.std().item() + 1e-12)
@@ -91,7 +99,9 @@ def train_linear(segments: Segments, targets: Tensor, classes: int, config: Down
     optim = torch.optim.Adam(layer.parameters(), lr=config.lr)
     for epoch in range(config.epochs):
         _set_rate(optim, config, epoch)
-        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed_of(seed, epoch)))
+        order = torch.randperm(
+            len(x), generator=torch.Generator().manual_seed(seed_of(seed, epoch))
+        )
         for rows in order.split(config.batch):
             optim.zero_grad()
             objective(layer(x[rows]), y[rows]).backward()
@@ -115,7 +125,9 @@ def _set_rate(optim, config: Downstream, epoch: int) -> None:
 class Crops(Dataset):
     """One epoch of fine-tuning: part p -> a random segment of each of its clips, [B, N]."""
 
-    def __init__(self, clips: Clips, rows: np.ndarray, length: int, seed: int, epoch: int, batch: int):
+    def __init__(
+        self, clips: Clips, rows: np.ndarray, length: int, seed: int, epoch: int, batch: int
+    ):
         self.clips, self.rows, self.length, self.seed, self.epoch = clips, rows, length, seed, epoch
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))
         self.parts = np.array_split(order, max(len(rows) // batch, 1))
@@ -125,13 +137,32 @@ class Crops(Dataset):
 
     def __getitem__(self, part: int) -> Tensor:
         rows = [int(row) for row in self.rows[self.parts[part]]]
-        return torch.from_numpy(np.stack(
-            [self.clips.crop(row, self.length, np.random.default_rng([self.seed, self.epoch, row])) for row in rows]))
+        return torch.from_numpy(
+            np.stack(
+                [
+                    self.clips.crop(
+                        row, self.length, np.random.default_rng([self.seed, self.epoch, row])
+                    )
+                    for row in rows
+                ]
+            )
+        )
 
 
-def fine_tune(encoder: Encoder, frontend: LogSpectrogram, clips: Clips, rows: np.ndarray, targets: Tensor,
-              classes: int, frames: int, config: Downstream, seed: int, device: torch.device,
-              amp: bool = False, workers: int = 0) -> nn.Module:
+def fine_tune(
+    encoder: Encoder,
+    frontend: LogSpectrogram,
+    clips: Clips,
+    rows: np.ndarray,
+    targets: Tensor,
+    classes: int,
+    frames: int,
+    config: Downstream,
+    seed: int,
+    device: torch.device,
+    amp: bool = False,
+    workers: int = 0,
+) -> nn.Module:
     """A copy of `encoder` and a linear layer trained end to end on random segments of clips `rows` (3.2).
 
     targets is [len(rows)] or [len(rows), C]; the encoder that was given keeps its weights.
@@ -145,8 +176,13 @@ def fine_tune(encoder: Encoder, frontend: LogSpectrogram, clips: Clips, rows: np
         _set_rate(optim, config, epoch)
         model.train()
         crops = Crops(clips, rows, length, seed, epoch, config.batch)
-        loader = DataLoader(crops, batch_size=None, num_workers=workers, pin_memory=device.type == "cuda",
-                            generator=torch.Generator())  # its own, else it draws from the global stream
+        loader = DataLoader(
+            crops,
+            batch_size=None,
+            num_workers=workers,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),
+        )  # its own, else it draws from the global stream
         for part, waves in zip(crops.parts, loader):
             x = frontend(waves.to(device, non_blocking=True))
             with torch.autocast(device.type, torch.bfloat16, enabled=amp):
@@ -166,8 +202,10 @@ def average_precisions(scores: Tensor, targets: Tensor) -> list[float | None]:
     """Average precision of each class, None where no clip is positive: [clips, C], [clips, C]."""
     from sklearn.metrics import average_precision_score  # takes seconds, and few runs need it
 
-    return [float(average_precision_score(t, s)) if t.any() else None
-            for s, t in zip(scores.T.numpy(), targets.T.numpy())]
+    return [
+        float(average_precision_score(t, s)) if t.any() else None
+        for s, t in zip(scores.T.numpy(), targets.T.numpy())
+    ]
 
 
 def mean_average_precision(precisions: list[float | None]) -> float | None:

@@ -37,15 +37,32 @@ class LogSpectrogram(nn.Module):
         """[B, N] -> power spectrogram [B, n_fft / 2 + 1, T]."""
         c = self.config
         if waves.shape[-1] <= c.n_fft // 2:
-            raise ValueError(f"a wave of {waves.shape[-1]} samples is too short; more than {c.n_fft // 2} are needed, "
-                             "pad it first (audio.pad).")
-        stft = torch.stft(waves, c.n_fft, c.hop, c.window, self.window, center=True, pad_mode="reflect",
-                          return_complex=True)
+            raise ValueError(
+                f"a wave of {waves.shape[-1]} samples is too short; more than {c.n_fft // 2} are needed, "
+                "pad it first (audio.pad)."
+            )
+        stft = torch.stft(
+            waves,
+            c.n_fft,
+            c.hop,
+            c.window,
+            self.window,
+            center=True,
+            pad_mode="reflect",
+            return_complex=True,
+        )
         return torch.view_as_real(stft[..., : waves.shape[-1] // c.hop]).square().sum(-1)
 
 
 def mel_filters(config: Frontend) -> Tensor:
     """librosa's triangular filters [n_mels, n_fft / 2 + 1], Slaney scale and area norm, f_min to f_max (D4)."""
-    filters = librosa.filters.mel(sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels,
-                                  fmin=config.f_min, fmax=config.f_max, norm="slaney", htk=False)
+    filters = librosa.filters.mel(
+        sr=config.sample_rate,
+        n_fft=config.n_fft,
+        n_mels=config.n_mels,
+        fmin=config.f_min,
+        fmax=config.f_max,
+        norm="slaney",
+        htk=False,
+    )
     return torch.from_numpy(filters)

@@ -20,9 +20,13 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     5
     """
     if first.shape != second.shape or first.ndim != 2:
-        raise ValueError(f"nt_xent needs two [M, D] tensors of one shape, got {list(first.shape)} and {list(second.shape)}.")
+        raise ValueError(
+            f"nt_xent needs two [M, D] tensors of one shape, got {list(first.shape)} and {list(second.shape)}."
+        )
     with torch.autocast(first.device.type, enabled=False):
-        z = F.normalize(torch.cat([first, second]).float(), dim=1)  # equation 1 becomes a dot product
+        z = F.normalize(
+            torch.cat([first, second]).float(), dim=1
+        )  # equation 1 becomes a dot product
         everyone, offset = _gather(z)
         logits = z @ everyone.T / temperature
         anchor = torch.arange(len(z), device=z.device)

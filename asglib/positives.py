@@ -21,9 +21,14 @@ class PositiveTransform:
     def __call__(self, waves: Tensor, generator: Generator) -> Tensor:
         c, clips = self.config, len(waves)
         which = torch.randint(len(self.rirs), (clips,), generator=generator, device=waves.device)
-        rir, volume, noise = (_uniform(generator, waves, clips, 1) < probability for probability in
-                              (c.rir_probability, c.volume_probability, c.noise_probability))
-        gain = db_to_gain(_uniform(generator, waves, clips, 1) * (c.volume_db[1] - c.volume_db[0]) + c.volume_db[0])
+        rir, volume, noise = (
+            _uniform(generator, waves, clips, 1) < probability
+            for probability in (c.rir_probability, c.volume_probability, c.noise_probability)
+        )
+        gain = db_to_gain(
+            _uniform(generator, waves, clips, 1) * (c.volume_db[1] - c.volume_db[0])
+            + c.volume_db[0]
+        )
         intensity = _uniform(generator, waves, clips, 1) * c.noise_max
         white = _uniform(generator, waves, *waves.shape) * 2 - 1
         roomy = torch.where(rir, convolve(waves, self.rirs[which]), waves)
@@ -45,6 +50,8 @@ def convolve(waves: Tensor, rirs: Tensor) -> Tensor:
     >>> convolve(torch.tensor([[1.0, 2, 3, 4]]), torch.tensor([[1.0, 10]])).round().tolist()
     [[1.0, 12.0, 23.0, 34.0]]
     """
-    size = next_fast_len(waves.shape[-1] + rirs.shape[-1] - 1, real=True)  # 5 times faster than the bare sum
+    size = next_fast_len(
+        waves.shape[-1] + rirs.shape[-1] - 1, real=True
+    )  # 5 times faster than the bare sum
     spectrum = torch.fft.rfft(waves, size) * torch.fft.rfft(rirs, size)
     return torch.fft.irfft(spectrum, size)[..., : waves.shape[-1]]

@@ -10,8 +10,8 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pandas as pd
@@ -46,10 +46,15 @@ def optimizer(method: nn.Module, config: Pretraining) -> torch.optim.Optimizer:
     """LARS or AdamW; biases and batch normalisation (1-d) get neither weight decay nor LARS adaptation (D6)."""
     weights = [p for p in method.parameters() if p.ndim > 1]
     others = [p for p in method.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": weights, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=config.lr, fused=False, foreach=False)
-    return Lars(groups, lr=config.lr, momentum=config.momentum)  # trust coefficient 0.001, PyTorch-form momentum
+    return Lars(
+        groups, lr=config.lr, momentum=config.momentum
+    )  # trust coefficient 0.001, PyTorch-form momentum
 
 
 def seed_of(*parts: int) -> int:
@@ -57,7 +62,9 @@ def seed_of(*parts: int) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
 
 
-def epoch_order(config: Pretraining, epoch: int, clips: int, weights: np.ndarray | None = None) -> np.ndarray:
+def epoch_order(
+    config: Pretraining, epoch: int, clips: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """The clips of one epoch in order: a permutation, or a class-balanced draw by `weights` (3.4)."""
     rng = np.random.default_rng([config.seed, epoch])
     count = config.clips_per_epoch or clips
@@ -76,15 +83,32 @@ def balance(labels: Tensor) -> np.ndarray:
 class Batches(Dataset):
     """Step s of the run -> Batch of this process's share; a clip that cannot be decoded is left out and listed."""
 
-    def __init__(self, config: Pretraining, clips: Clips, labels: Tensor | None, rank: int = 0, world: int = 1):
+    def __init__(
+        self,
+        config: Pretraining,
+        clips: Clips,
+        labels: Tensor | None,
+        rank: int = 0,
+        world: int = 1,
+    ):
         if config.batch % world:
-            raise ConfigError(f"batch {config.batch} cannot be shared by {world} processes; use a multiple.")
-        self.config, self.clips, self.labels, self.rank, self.world = config, clips, labels, rank, world
+            raise ConfigError(
+                f"batch {config.batch} cannot be shared by {world} processes; use a multiple."
+            )
+        self.config, self.clips, self.labels, self.rank, self.world = (
+            config,
+            clips,
+            labels,
+            rank,
+            world,
+        )
         self.weights = None if labels is None else balance(labels)
         self.steps_per_epoch = (config.clips_per_epoch or len(clips)) // config.batch
         if not self.steps_per_epoch and config.epochs:
-            raise ConfigError(f"the corpus has {len(clips)} clips, fewer than one batch of {config.batch}; "
-                              "use a smaller batch or a larger corpus.")
+            raise ConfigError(
+                f"the corpus has {len(clips)} clips, fewer than one batch of {config.batch}; "
+                "use a smaller batch or a larger corpus."
+            )
         self.order = (-1, None)
 
     def __len__(self) -> int:
@@ -95,8 +119,8 @@ class Batches(Dataset):
         epoch, place = divmod(step, self.steps_per_epoch)
         if self.order[0] != epoch:
             self.order = epoch, epoch_order(self.config, epoch, len(self.clips), self.weights)
-        batch = self.order[1][place * self.config.batch: (place + 1) * self.config.batch]
-        return batch[self.rank:: self.world]
+        batch = self.order[1][place * self.config.batch : (place + 1) * self.config.batch]
+        return batch[self.rank :: self.world]
 
     def __getitem__(self, step: int) -> tuple[Batch, list[str]]:
         epoch, numbers, failed = step // self.steps_per_epoch, self.numbers(step), []
@@ -104,12 +128,16 @@ class Batches(Dataset):
         for number in numbers:
             rng = np.random.default_rng([self.config.seed, epoch, int(number), step])
             try:
-                crops.append([self.clips.crop(int(number), self.config.samples, rng) for _ in range(2)])
+                crops.append(
+                    [self.clips.crop(int(number), self.config.samples, rng) for _ in range(2)]
+                )
                 kept.append(int(number))
             except AudioError as error:
                 failed.append(str(error))
         if len(kept) < 2:
-            raise TrainingError(f"step {step}: fewer than two clips of the batch can be decoded; first: {failed[0]}")
+            raise TrainingError(
+                f"step {step}: fewer than two clips of the batch can be decoded; first: {failed[0]}"
+            )
         waves = torch.from_numpy(np.array(crops, dtype=np.float32))
         labels = None if self.labels is None else self.labels[kept]
         return Batch(waves[:, 0], waves[:, 1], torch.tensor(kept), labels), failed
@@ -126,7 +154,9 @@ def statistics(clips: Clips, config: Pretraining, frontend: LogSpectrogram) -> t
         except AudioError:
             continue  # the loader lists it
     if not waves:
-        raise TrainingError(f"none of the {len(chosen)} clips drawn from {config.corpus} can be decoded; check the set.")
+        raise TrainingError(
+            f"none of the {len(chosen)} clips drawn from {config.corpus} can be decoded; check the set."
+        )
     values = frontend(torch.from_numpy(np.stack(waves).astype(np.float32))).double()
     return round(values.mean().item(), 4), round(values.std().item(), 4)
 
@@ -144,12 +174,16 @@ def settle(threads: int | None = None) -> None:
 
 
 def precision(config: Pretraining, device: torch.device) -> str:
-    """"bf16" or "fp32": what `config.precision` means on `device` (D8)."""
+    """ "bf16" or "fp32": what `config.precision` means on `device` (D8)."""
     if config.precision != "auto":
         return config.precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if torch.backends.cpu.get_cpu_capability() == "AVX512" and _cpu_has("avx512_bf16") else "fp32"
+    return (
+        "bf16"
+        if torch.backends.cpu.get_cpu_capability() == "AVX512" and _cpu_has("avx512_bf16")
+        else "fp32"
+    )
 
 
 def _cpu_has(flag: str) -> bool:
@@ -161,9 +195,17 @@ def to(batch: Batch, device: torch.device) -> Batch:
     return Batch(*[None if part is None else part.to(device, non_blocking=True) for part in batch])
 
 
-def pretrain(method: nn.Module, config: Pretraining, batches: Batches, folder: Path, device: torch.device,
-             at_epoch: Callable[[nn.Module], dict] = lambda method: {}, progress: Callable[[dict], None] = lambda row: None,
-             workers: int = 0, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> tuple[pd.DataFrame, list[str]]:
+def pretrain(
+    method: nn.Module,
+    config: Pretraining,
+    batches: Batches,
+    folder: Path,
+    device: torch.device,
+    at_epoch: Callable[[nn.Module], dict] = lambda method: {},
+    progress: Callable[[dict], None] = lambda row: None,
+    workers: int = 0,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> tuple[pd.DataFrame, list[str]]:
     """Trains `method` in place from the last checkpoint in `folder`, or from the start; returns the log and the
     clips that could not be decoded.
 
@@ -176,22 +218,32 @@ def pretrain(method: nn.Module, config: Pretraining, batches: Batches, folder: P
     model = _distributed(method, device)
     total, warmup = len(batches), round(config.warmup_epochs * batches.steps_per_epoch)
     amp = precision(config, device) == "bf16"
-    loader = DataLoader(batches, batch_size=None, sampler=range(step, total), num_workers=workers,
-                        pin_memory=device.type == "cuda", generator=torch.Generator())  # else the global stream is drawn from
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(step, total),
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),
+    )  # else the global stream is drawn from
     saved = time.monotonic()
     for batch, bad in loader:
         lr = learning_rate(step, total, warmup, config.lr)
         for group in optim.param_groups:
             group["lr"] = lr
         epoch = step // batches.steps_per_epoch
-        generator = torch.Generator(device).manual_seed(seed_of(config.seed, epoch, *batch.clips.tolist()))
+        generator = torch.Generator(device).manual_seed(
+            seed_of(config.seed, epoch, *batch.clips.tolist())
+        )
         method.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=amp):
             loss = model(to(batch, device), generator)
         value = loss.item()
         if not math.isfinite(value):
-            raise TrainingError(f"the loss is {value} at step {step} (epoch {epoch}), clips {batch.clips.tolist()}; "
-                                "lower the learning rate or look at these clips.")
+            raise TrainingError(
+                f"the loss is {value} at step {step} (epoch {epoch}), clips {batch.clips.tolist()}; "
+                "lower the learning rate or look at these clips."
+            )
         optim.zero_grad(set_to_none=True)
         loss.backward()
         optim.step()
@@ -221,18 +273,36 @@ def _distributed(method: nn.Module, device: torch.device) -> nn.Module:
     return nn.parallel.DistributedDataParallel(method)
 
 
-def _save(path: Path, method: nn.Module, optim, config: Pretraining, step: int, log: list[dict], failed: list[str]) -> None:
-    content = {"method": method.state_dict(), "optimizer": optim.state_dict(), "step": step, "config": repr(config),
-               "log": json.dumps(log), "failed": failed}
+def _save(
+    path: Path,
+    method: nn.Module,
+    optim,
+    config: Pretraining,
+    step: int,
+    log: list[dict],
+    failed: list[str],
+) -> None:
+    content = {
+        "method": method.state_dict(),
+        "optimizer": optim.state_dict(),
+        "step": step,
+        "config": repr(config),
+        "log": json.dumps(log),
+        "failed": failed,
+    }
     write_atomically(path, lambda out: torch.save(content, out))
 
 
-def _resume(path: Path, method: nn.Module, optim, config: Pretraining) -> tuple[int, list[dict], list[str]]:
+def _resume(
+    path: Path, method: nn.Module, optim, config: Pretraining
+) -> tuple[int, list[dict], list[str]]:
     if not path.exists():
         return 0, [], []
     content = torch.load(path, weights_only=True, map_location="cpu")
     if content["config"] != repr(config):
-        raise ConfigError(f"{path} is a checkpoint of another configuration; remove it or ask for that configuration.")
+        raise ConfigError(
+            f"{path} is a checkpoint of another configuration; remove it or ask for that configuration."
+        )
     method.load_state_dict(content["method"])
     optim.load_state_dict(content["optimizer"])
     return content["step"], json.loads(content["log"]), content["failed"]

@@ -22,13 +22,14 @@ import torch.nn.functional as F
 from pytorch_metric_learning.losses import NTXentLoss
 from scipy.signal import fftconvolve
 
-from asglib import adversaries, encoder, methods, positives, provenance, training
+from asglib import adversaries, encoder, methods, positives, training
 from asglib.audio import RATE, Clips
 from asglib.batch import Batch
 from asglib.config import Frontend, Pretraining
 from asglib.files import write_atomically
 from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
+from asglib.study import provenance
 
 
 def ratio(ours, other, rounds: int) -> tuple[float, float, float]:
@@ -56,15 +57,18 @@ def spectrogram_against_librosa():
     """Log-spectrograms of 64 waves of 3 s, against librosa one by one."""
     waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
     each = list(waves.numpy())
-    return lambda: frontend(waves), lambda: [np.log(np.abs(librosa.stft(w, n_fft=512, hop_length=160)) ** 2 + 1e-6)
-                                             for w in each]
+    return lambda: frontend(waves), lambda: [
+        np.log(np.abs(librosa.stft(w, n_fft=512, hop_length=160)) ** 2 + 1e-6) for w in each
+    ]
 
 
 def rooms_against_scipy():
     """64 waves of 3 s through impulse responses of 0.5 s, against scipy.signal.fftconvolve one by one."""
     waves, rirs = torch.randn(64, 48_000), torch.randn(64, 8_000)
     pairs = list(zip(waves.numpy(), rirs.numpy()))
-    return lambda: positives.convolve(waves, rirs), lambda: [fftconvolve(w, r)[:48_000] for w, r in pairs]
+    return lambda: positives.convolve(waves, rirs), lambda: [
+        fftconvolve(w, r)[:48_000] for w, r in pairs
+    ]
 
 
 def moves_against_a_copy():
@@ -89,7 +93,10 @@ def crops_against_soundfile():
         soundfile.write(path, np.random.default_rng(0).standard_normal(10 * RATE) / 10, RATE)
     none = np.full(len(paths), np.nan)
     clips = Clips(pd.Series([str(p) for p in paths]), none, none, folder / "cache")
-    clips.waves, clips.keep = None, np.arange(len(paths))  # read from the files, as a corpus that is too large to keep
+    clips.waves, clips.keep = (
+        None,
+        np.arange(len(paths)),
+    )  # read from the files, as a corpus that is too large to keep
 
     def bare():
         rng = np.random.default_rng(0)
@@ -104,7 +111,9 @@ def crops_against_soundfile():
 
 def step(precision: str, channels_last: bool, name: str = "resnet18"):
     network = encoder.build(name).network
-    network = network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    network = network.to(
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format
+    )
     x = torch.randn(8, 1, 257, 300)
     x = x.contiguous(memory_format=torch.channels_last) if channels_last else x
 
@@ -112,6 +121,7 @@ def step(precision: str, channels_last: bool, name: str = "resnet18"):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             h = network(x)
         h.float().square().mean().backward()
+
     return run
 
 
@@ -126,7 +136,9 @@ def whole_step_against_encoder():
     config = Pretraining(encoder="tiny", head=(512, 128), batch=16)
     method = methods.build(config, torch.randn(8, 8_000))
     optim, generator = training.optimizer(method, config), torch.Generator().manual_seed(0)
-    batch = Batch(torch.randn(16, 48_000) / 10, torch.randn(16, 48_000) / 10, torch.arange(16), None)
+    batch = Batch(
+        torch.randn(16, 48_000) / 10, torch.randn(16, 48_000) / 10, torch.arange(16), None
+    )
     x = torch.randn(64, 257, 300)
 
     def whole():
@@ -140,12 +152,17 @@ def whole_step_against_encoder():
         with torch.autocast("cpu", torch.bfloat16):
             h = method.encoder(x)
         h.float().square().mean().backward()
+
     return whole, bare
 
 
 def cached_probe_against_recomputing():
     """One epoch of linear evaluation on cached embeddings of 64 clips, against embedding them again (tiny, 3 s)."""
-    network, frontend, waves = encoder.build("tiny").eval(), LogSpectrogram(Frontend()), torch.randn(64, 48_000) / 10
+    network, frontend, waves = (
+        encoder.build("tiny").eval(),
+        LogSpectrogram(Frontend()),
+        torch.randn(64, 48_000) / 10,
+    )
     layer, labels = torch.nn.Linear(network.dim, 10), torch.randint(10, (64,))
     with torch.no_grad():
         h = network(frontend(waves))
@@ -154,12 +171,21 @@ def cached_probe_against_recomputing():
         with torch.no_grad():
             fresh = network(frontend(waves))
         F.cross_entropy(layer(fresh), labels).backward()
+
     return lambda: F.cross_entropy(layer(h), labels).backward(), again
 
 
-ROWS = [loss_against_a_library, spectrogram_against_librosa, rooms_against_scipy, moves_against_a_copy,
-        moves_gathered_against_a_copy, crops_against_soundfile, training_step_against_plain, whole_step_against_encoder,
-        cached_probe_against_recomputing]
+ROWS = [
+    loss_against_a_library,
+    spectrogram_against_librosa,
+    rooms_against_scipy,
+    moves_against_a_copy,
+    moves_gathered_against_a_copy,
+    crops_against_soundfile,
+    training_step_against_plain,
+    whole_step_against_encoder,
+    cached_probe_against_recomputing,
+]
 
 
 def main() -> None:
@@ -178,9 +204,12 @@ def main() -> None:
             print(f"{median:8.3f}  [{low:.3f}, {high:.3f}]  {row.__doc__}", flush=True)
             lines.append(f"| {median:.3f} | {low:.3f} to {high:.3f} | {row.__doc__} |")
     if chosen.out:
-        about = [f"Ratios of times, below 1 is faster than the other; median and quartiles of {chosen.rounds} rounds, "
-                 f"both measured in each round in random order. {provenance.device_name(torch.device('cpu'))}, one thread; "
-                 + ", ".join(f"{name} {number}" for name, number in provenance.versions().items()) + "."]
+        about = [
+            f"Ratios of times, below 1 is faster than the other; median and quartiles of {chosen.rounds} rounds, "
+            f"both measured in each round in random order. {provenance.device_name(torch.device('cpu'))}, one thread; "
+            + ", ".join(f"{name} {number}" for name, number in provenance.versions().items())
+            + "."
+        ]
         table = ["| ratio | quartiles | what |", "|--:|---|---|", *lines]
         text = "\n".join(["# Benchmarks", "", *about, "", *table, ""])
         write_atomically(chosen.out, lambda out: out.write_text(text, encoding="utf-8"))

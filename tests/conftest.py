@@ -42,15 +42,28 @@ def write(path, wave, rate=16_000, subtype="FLOAT"):
 
 def clips_of(paths, cache, start=None, stop=None):
     none = np.full(len(paths), np.nan)
-    return Clips(pd.Series([str(p) for p in paths]), none if start is None else np.array(start),
-                 none if stop is None else np.array(stop), cache)
+    return Clips(
+        pd.Series([str(p) for p in paths]),
+        none if start is None else np.array(start),
+        none if stop is None else np.array(stop),
+        cache,
+    )
 
 
 def small(**changes):
     """A pretraining that takes a fraction of a second: 129 bins, 24 frames, the tiny encoder, 3 steps an epoch."""
-    config = Pretraining(corpus="none", frames=24, encoder="tiny", head=(32, 16), batch=8, epochs=2, warmup_epochs=1,
-                         precision="fp32", frontend=Frontend(window=256, n_fft=256),
-                         positives=Positives(noise_max=0.01))
+    config = Pretraining(
+        corpus="none",
+        frames=24,
+        encoder="tiny",
+        head=(32, 16),
+        batch=8,
+        epochs=2,
+        warmup_epochs=1,
+        precision="fp32",
+        frontend=Frontend(window=256, n_fft=256),
+        positives=Positives(noise_max=0.01),
+    )
     return replace(config, **changes)
 
 
@@ -77,12 +90,16 @@ def tones(tmp_path_factory):
     return folder_of_tones(tmp_path_factory.mktemp("tones"))
 
 
-def run_small(paths, folder, config=None, progress=lambda row: None, labels=None, rank=0, world=1, **how):
+def run_small(
+    paths, folder, config=None, progress=lambda row: None, labels=None, rank=0, world=1, **how
+):
     """One small pretraining of the files: (method, log, clips that could not be decoded)."""
     config = config or small()
     method = methods.build(config, responses(), classes=2)
     batches = training.Batches(config, clips_of(paths, Path(folder) / "cache"), labels, rank, world)
-    log, failed = training.pretrain(method, config, batches, Path(folder), CPU, progress=progress, **how)
+    log, failed = training.pretrain(
+        method, config, batches, Path(folder), CPU, progress=progress, **how
+    )
     return method, log, failed
 
 

@@ -49,6 +49,8 @@ def pretraining(rank, folder):
     from conftest import run_small, small
 
     meet(rank, folder)
-    method, log, _ = run_small(sorted(Path(folder).glob("*.wav")), folder, small(epochs=1), rank=rank, world=2)
+    method, log, _ = run_small(
+        sorted(Path(folder).glob("*.wav")), folder, small(epochs=1), rank=rank, world=2
+    )
     torch.save((method.state_dict(), log.loss.tolist()), f"{folder}/{rank}.pt")
     dist.destroy_process_group()

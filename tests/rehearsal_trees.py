@@ -16,7 +16,7 @@ def sound(path: Path, label: int, number: int, seconds: float = 1.0, rate: int =
     """A decaying tone whose pitch is the label's, in noise that is the clip's own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     time, rng = np.arange(round(seconds * rate)) / rate, np.random.default_rng([label, number])
-    wave = 0.4 * np.sin(2 * np.pi * 300 * 1.7 ** label * time) * np.exp(-3 * time)
+    wave = 0.4 * np.sin(2 * np.pi * 300 * 1.7**label * time) * np.exp(-3 * time)
     soundfile.write(str(path), wave + 0.02 * rng.standard_normal(len(time)), rate)
 
 
@@ -28,7 +28,9 @@ def add(path: Path, lines: list[str]) -> None:
 
 def each(labels: tuple) -> list[tuple[int, object, int, bool]]:
     """(label's number, label, clip's number, whether it is a test clip) of all clips that are added."""
-    return [(k, label, i, i >= TRAIN) for k, label in enumerate(labels) for i in range(TRAIN + TEST)]
+    return [
+        (k, label, i, i >= TRAIN) for k, label in enumerate(labels) for i in range(TRAIN + TEST)
+    ]
 
 
 def audioset(root: Path) -> None:
@@ -49,9 +51,15 @@ def vggsound(root: Path) -> None:
 
 def librispeech(root: Path) -> None:
     folder = trees.librispeech(root)
-    for k, (speaker, chapter), i, _ in each(((60, 121082), (103, 1240))):  # a fifth of a speaker's becomes test
+    for k, (speaker, chapter), i, _ in each(
+        ((60, 121082), (103, 1240))
+    ):  # a fifth of a speaker's becomes test
         for n in (i, i + 20):
-            sound(folder / f"train-clean-100/{speaker}/{chapter}/{speaker}-{chapter}-01{n:02d}.flac", k, n)
+            sound(
+                folder / f"train-clean-100/{speaker}/{chapter}/{speaker}-{chapter}-01{n:02d}.flac",
+                k,
+                n,
+            )
 
 
 def speech_commands(root: Path, version: str) -> None:
@@ -76,7 +84,10 @@ def nsynth(root: Path) -> None:
     folder = trees.nsynth(root)
     for k, family, i, test in each(("guitar", "bass", "vocal")):
         part = folder / f"nsynth-{'test' if test else 'train'}"
-        note = {"instrument_str": f"{family}_acoustic_{9 if test else 1:03d}", "instrument_family_str": family}
+        note = {
+            "instrument_str": f"{family}_acoustic_{9 if test else 1:03d}",
+            "instrument_family_str": family,
+        }
         name = f"{note['instrument_str']}-{30 + i:03d}-100"
         entries = json.loads((part / "examples.json").read_text())
         (part / "examples.json").write_text(json.dumps(entries | {name: note}))
@@ -85,7 +96,9 @@ def nsynth(root: Path) -> None:
 
 def musan(root: Path) -> None:
     folder = trees.musan(root)
-    for k, (kind, source), i, _ in each((("music", "fma"), ("speech", "us-gov"), ("noise", "sound-bible"))):
+    for k, (kind, source), i, _ in each(
+        (("music", "fma"), ("speech", "us-gov"), ("noise", "sound-bible"))
+    ):
         sound(folder / f"{kind}/{source}/{kind}-{source}-1{i:03d}.wav", k, i)
 
 
@@ -98,10 +111,17 @@ def esc50(root: Path) -> None:
         sound(folder / "audio" / name, k, i)
 
 
-SETS = {"audioset": audioset, "vggsound": vggsound, "librispeech": librispeech, "voxceleb1": voxceleb1,
-        "speech_commands_v1": lambda root: speech_commands(root, "v0.01"),
-        "speech_commands_v2": lambda root: speech_commands(root, "v0.02"),
-        "nsynth": nsynth, "musan": musan, "esc50": esc50}
+SETS = {
+    "audioset": audioset,
+    "vggsound": vggsound,
+    "librispeech": librispeech,
+    "voxceleb1": voxceleb1,
+    "speech_commands_v1": lambda root: speech_commands(root, "v0.01"),
+    "speech_commands_v2": lambda root: speech_commands(root, "v0.02"),
+    "nsynth": nsynth,
+    "musan": musan,
+    "esc50": esc50,
+}
 
 
 def nine_sets(root: Path, without: tuple[str, ...] = ()) -> Path:

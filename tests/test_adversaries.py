@@ -11,7 +11,9 @@ from asglib.adversaries import Adversary, apply, gathered, move
 from asglib.config import ConfigError, Frontend
 from asglib.frontend import LogSpectrogram
 
-GRID = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])  # three bins, lowest first, of four frames
+GRID = torch.tensor(
+    [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
+)  # three bins, lowest first, of four frames
 
 
 def image(clips, bins=21, frames=13, seed=0):
@@ -22,14 +24,18 @@ def image(clips, bins=21, frames=13, seed=0):
 
 # --- the four moves ----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kind, length, expected", [
-    ("FT", 0, [[4, 3, 2, 1], [8, 7, 6, 5], [12, 11, 10, 9]]),
-    ("FF", 0, [[9, 10, 11, 12], [5, 6, 7, 8], [1, 2, 3, 4]]),
-    ("SF", 1, [[9, 10, 11, 12], [1, 2, 3, 4], [5, 6, 7, 8]]),
-    ("SF", 2, [[5, 6, 7, 8], [9, 10, 11, 12], [1, 2, 3, 4]]),
-    ("ST", 1, [[4, 1, 2, 3], [8, 5, 6, 7], [12, 9, 10, 11]]),
-    ("ST", 3, [[2, 3, 4, 1], [6, 7, 8, 5], [10, 11, 12, 9]]),
-])
+
+@pytest.mark.parametrize(
+    "kind, length, expected",
+    [
+        ("FT", 0, [[4, 3, 2, 1], [8, 7, 6, 5], [12, 11, 10, 9]]),
+        ("FF", 0, [[9, 10, 11, 12], [5, 6, 7, 8], [1, 2, 3, 4]]),
+        ("SF", 1, [[9, 10, 11, 12], [1, 2, 3, 4], [5, 6, 7, 8]]),
+        ("SF", 2, [[5, 6, 7, 8], [9, 10, 11, 12], [1, 2, 3, 4]]),
+        ("ST", 1, [[4, 1, 2, 3], [8, 5, 6, 7], [12, 9, 10, 11]]),
+        ("ST", 3, [[2, 3, 4, 1], [6, 7, 8, 5], [10, 11, 12, 9]]),
+    ],
+)
 def test_written_out(kind, length, expected):
     before = GRID.clone()
     assert move(GRID, kind, length).tolist() == expected
@@ -44,7 +50,9 @@ def test_moves_are_undone():
         assert torch.equal(flip(flip(x)), x) and not torch.equal(flip(x), x)
     for scroll, size in ((adversaries.scroll_frequency, 21), (adversaries.scroll_time, 13)):
         for length in range(1, size):
-            assert torch.equal(scroll(scroll(x, length), -length), x) and not torch.equal(scroll(x, length), x)
+            assert torch.equal(scroll(scroll(x, length), -length), x) and not torch.equal(
+                scroll(x, length), x
+            )
         assert torch.equal(scroll(x, size), x)
 
 
@@ -59,12 +67,15 @@ def test_what_a_move_keeps(kind, kept):
 
 # --- what they are to the ear ------------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def sound():
     """A wave [1, 160 x 60 + 1]: then frames T-1 ... 1 of the reversed wave are centred on frames 1 ... T-1."""
     rng = np.random.default_rng(3)
     t = np.arange(160 * 60 + 1) / 16_000
-    wave = np.sin(2 * np.pi * (300 * t + 4000 * t**2)) * np.exp(-4 * t) + 0.02 * rng.standard_normal(len(t))
+    wave = np.sin(2 * np.pi * (300 * t + 4000 * t**2)) * np.exp(
+        -4 * t
+    ) + 0.02 * rng.standard_normal(len(t))
     return torch.from_numpy(0.5 * wave)[None]
 
 
@@ -85,14 +96,22 @@ def test_flip_frequency_is_the_sound_times_alternating_signs(sound):
 
 def test_scroll_time_is_the_rolled_sound(sound):
     wave, spectrogram, length = sound[:, :-1], LogSpectrogram(Frontend()), 17
-    scrolled, rolled = adversaries.scroll_time(spectrogram(wave), length), spectrogram(wave.roll(160 * length, -1))
-    inside = [t for t in range(2, 58) if abs(t - length) >= 2]  # windows reach 256 samples beyond a frame's centre
+    scrolled, rolled = (
+        adversaries.scroll_time(spectrogram(wave), length),
+        spectrogram(wave.roll(160 * length, -1)),
+    )
+    inside = [
+        t for t in range(2, 58) if abs(t - length) >= 2
+    ]  # windows reach 256 samples beyond a frame's centre
     torch.testing.assert_close(scrolled[..., inside], rolled[..., inside], rtol=0, atol=2e-3)
 
 
 # --- the draw ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kind, bins, frames, low, high", [("SF", 257, 300, 30, 227), ("ST", 257, 300, 30, 270)])
+
+@pytest.mark.parametrize(
+    "kind, bins, frames, low, high", [("SF", 257, 300, 30, 227), ("ST", 257, 300, 30, 270)]
+)
 def test_scroll_lengths_are_uniform(kind, bins, frames, low, high):
     drawn = Adversary((kind,), 30).draw(10_000, bins, frames, gen())
     lengths = np.array([length for _, length in drawn])
@@ -100,7 +119,9 @@ def test_scroll_lengths_are_uniform(kind, bins, frames, low, high):
     counts = np.bincount(lengths, minlength=high + 1)[low:]
     assert len(counts) == high - low + 1
     assert stats.chisquare(counts).pvalue > 1e-3
-    assert stats.chisquare(counts + 40 * (np.arange(len(counts)) < 20)).pvalue < 1e-9  # the check can fail
+    assert (
+        stats.chisquare(counts + 40 * (np.arange(len(counts)) < 20)).pvalue < 1e-9
+    )  # the check can fail
 
 
 def test_scroll_in_time_has_its_own_limit():
@@ -123,7 +144,10 @@ def test_kind_and_length_are_drawn_apart():
     kinds = np.array([kind == "SF" for kind, _ in drawn])
     lengths = np.array([length for _, length in drawn], float)
     assert abs(np.corrcoef(kinds[1:], kinds[:-1])[0, 1]) < 0.06
-    assert abs(np.corrcoef(kinds, lengths)[0, 1]) < 0.06 and abs(np.corrcoef(lengths[1:], lengths[:-1])[0, 1]) < 0.06
+    assert (
+        abs(np.corrcoef(kinds, lengths)[0, 1]) < 0.06
+        and abs(np.corrcoef(lengths[1:], lengths[:-1])[0, 1]) < 0.06
+    )
 
 
 @pytest.mark.parametrize("kinds", [("FT",), ("FF",), ("SF",), ("ST",), ("FT", "FF", "SF", "ST")])
@@ -143,8 +167,10 @@ def test_clips_do_not_touch_each_other_and_the_input_stays():
     one, two = adversary(x, x, gen(5))[0], adversary(other, other, gen(5))[0]
     assert torch.equal(x, keep)
     assert [torch.equal(a, b) for a, b in zip(one, two)] == [True, True, False, True, True, True]
-    assert torch.equal(torch.stack([row.flatten().sort().values for row in one]),
-                       torch.stack([row.flatten().sort().values for row in x]))
+    assert torch.equal(
+        torch.stack([row.flatten().sort().values for row in one]),
+        torch.stack([row.flatten().sort().values for row in x]),
+    )
 
 
 def test_the_draw_is_a_function_of_the_generator():
@@ -162,6 +188,7 @@ def test_one_gather_equals_slice_by_slice():
 
 
 # --- what cannot be ----------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("kinds", [("FX",), ("FT", "time"), ()])
 def test_unknown_moves_are_refused(kinds):

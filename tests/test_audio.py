@@ -18,8 +18,11 @@ def noise(samples, seed=0):
 
 # --- decoding ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name, subtype, tolerance", [("a.wav", "FLOAT", 0), ("a.wav", "PCM_16", 2**-15),
-                                                      ("a.flac", "PCM_16", 2**-15)])
+
+@pytest.mark.parametrize(
+    "name, subtype, tolerance",
+    [("a.wav", "FLOAT", 0), ("a.wav", "PCM_16", 2**-15), ("a.flac", "PCM_16", 2**-15)],
+)
 def test_16_khz_mono_is_read_as_it_is(tmp_path, name, subtype, tolerance):
     wave = noise(5_000)
     found = read(write(tmp_path / name, wave, subtype=subtype))
@@ -45,7 +48,12 @@ def test_a_tone_keeps_pitch_level_and_length(tmp_path, rate):
 
 
 def test_a_tone_above_8_khz_does_not_fold_back(tmp_path):
-    assert np.abs(read(write(tmp_path / "high.wav", tone(11_000, 1.0, 48_000), 48_000))[2_000:-2_000]).max() < 1e-3
+    assert (
+        np.abs(
+            read(write(tmp_path / "high.wav", tone(11_000, 1.0, 48_000), 48_000))[2_000:-2_000]
+        ).max()
+        < 1e-3
+    )
 
 
 def test_a_part_is_that_part(tmp_path):
@@ -57,25 +65,44 @@ def test_a_part_is_that_part(tmp_path):
 
 
 def test_header(tmp_path):
-    assert audio.info(write(tmp_path / "a.wav", noise(999).reshape(333, 3), 22_050)) == (333, 22_050, 3)
+    assert audio.info(write(tmp_path / "a.wav", noise(999).reshape(333, 3), 22_050)) == (
+        333,
+        22_050,
+        3,
+    )
 
 
 # --- parts -------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("length, before, expected", [
-    (7, 0.5, [0, 0, 1, 2, 3, 0, 0]), (6, 0.5, [0, 1, 2, 3, 0, 0]), (5, 0.0, [1, 2, 3, 0, 0]), (5, 1.0, [0, 0, 1, 2, 3]),
-    (3, 0.5, [1, 2, 3]), (2, 0.5, [1, 2, 3])])
+
+@pytest.mark.parametrize(
+    "length, before, expected",
+    [
+        (7, 0.5, [0, 0, 1, 2, 3, 0, 0]),
+        (6, 0.5, [0, 1, 2, 3, 0, 0]),
+        (5, 0.0, [1, 2, 3, 0, 0]),
+        (5, 1.0, [0, 0, 1, 2, 3]),
+        (3, 0.5, [1, 2, 3]),
+        (2, 0.5, [1, 2, 3]),
+    ],
+)
 def test_padding_written_out(length, before, expected):
     assert pad(np.array([1.0, 2, 3]), length, before).tolist() == expected
 
 
-@pytest.mark.parametrize("samples, expected", [
-    (8, [[0, 1, 2, 3], [4, 5, 6, 7]]),
-    (9, [[0, 1, 2, 3], [4, 5, 6, 7]]),  # a rest of less than half a part is dropped
-    (10, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0, 0]]),  # half a part is kept
-    (7, [[0, 1, 2, 3], [4, 5, 6, 0]]),
-    (4, [[0, 1, 2, 3]]), (5, [[0, 1, 2, 3]]),
-    (2, [[0, 0, 1, 0]]), (1, [[0, 0, 0, 0]])])
+@pytest.mark.parametrize(
+    "samples, expected",
+    [
+        (8, [[0, 1, 2, 3], [4, 5, 6, 7]]),
+        (9, [[0, 1, 2, 3], [4, 5, 6, 7]]),  # a rest of less than half a part is dropped
+        (10, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0, 0]]),  # half a part is kept
+        (7, [[0, 1, 2, 3], [4, 5, 6, 0]]),
+        (4, [[0, 1, 2, 3]]),
+        (5, [[0, 1, 2, 3]]),
+        (2, [[0, 0, 1, 0]]),
+        (1, [[0, 0, 0, 0]]),
+    ],
+)
 def test_segments_written_out(samples, expected):
     assert segments(np.arange(float(samples)), 4).tolist() == expected
 
@@ -103,10 +130,13 @@ def test_10_ms_become_one_padded_segment(tmp_path):
     wave = read(write(tmp_path / "short.wav", np.full(160, 0.5)))
     assert wave.shape == (160,)
     part = segments(wave, 48_000)
-    assert part.shape == (1, 48_000) and part.sum() == 80 and part[0, 23_920] == part[0, 24_079] == 0.5
+    assert (
+        part.shape == (1, 48_000) and part.sum() == 80 and part[0, 23_920] == part[0, 24_079] == 0.5
+    )
 
 
 # --- files that are no audio -------------------------------------------------------------------------------------
+
 
 def broken(folder):
     """One file of each kind that cannot become a wave."""
@@ -123,8 +153,19 @@ def broken(folder):
     (folder / "folder.wav").mkdir()
     whole = write(folder / "cut.flac", noise(9_000), subtype="PCM_16")
     whole.write_bytes(whole.read_bytes()[:40])
-    return [folder / f for f in ("empty.wav", "text.wav", "nan.wav", "inf.wav", "no_samples.wav", "folder.wav",
-                                 "cut.flac", "not_there.wav")]
+    return [
+        folder / f
+        for f in (
+            "empty.wav",
+            "text.wav",
+            "nan.wav",
+            "inf.wav",
+            "no_samples.wav",
+            "folder.wav",
+            "cut.flac",
+            "not_there.wav",
+        )
+    ]
 
 
 def test_each_gives_one_sentence_that_names_the_file(tmp_path):
@@ -146,6 +187,7 @@ def test_nothing_after_the_end(tmp_path):
 
 # --- many clips --------------------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def mixed(tmp_path):
     """Good files between broken ones, one of them stereo at 48 kHz, and their waves."""
@@ -162,7 +204,9 @@ def test_what_cannot_be_decoded_is_left_out_and_listed(tmp_path, mixed):
     for number, path in enumerate(good):
         np.testing.assert_array_equal(clips.whole(number), read(path))
     assert [entry["path"] for entry in clips.skipped] == [str(p) for p in paths if p not in good]
-    assert all(entry["path"] in entry["reason"] for entry in clips.skipped) and len(clips.skipped) == 8
+    assert (
+        all(entry["path"] in entry["reason"] for entry in clips.skipped) and len(clips.skipped) == 8
+    )
 
 
 def test_a_corpus_of_broken_files_only_is_empty(tmp_path):
@@ -240,12 +284,18 @@ def test_rows_are_parts_of_a_file(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(audio, "CACHE_LIMIT", limit)
     wave = np.arange(16_000) / 16_000
     path = write(tmp_path / "ramp.wav", wave)
-    clips = clips_of([path, path, path], tmp_path / "cache", [0.25, 0.5, np.nan], [0.5, np.nan, 0.125])
+    clips = clips_of(
+        [path, path, path], tmp_path / "cache", [0.25, 0.5, np.nan], [0.5, np.nan, 0.125]
+    )
     for number, (low, high) in enumerate([(4_000, 8_000), (8_000, 16_000), (0, 2_000)]):
         np.testing.assert_allclose(clips.whole(number), wave[low:high], atol=1e-7)
         for seed in range(20):
             part = clips.crop(number, 1_000, np.random.default_rng(seed))
-            assert len(part) == 1_000 and part.min() >= wave[low] - 1e-7 and part.max() <= wave[high - 1] + 1e-7
+            assert (
+                len(part) == 1_000
+                and part.min() >= wave[low] - 1e-7
+                and part.max() <= wave[high - 1] + 1e-7
+            )
 
 
 def test_crops_of_resampled_files_have_the_length(tmp_path, monkeypatch):

@@ -7,26 +7,31 @@ import pytest
 from test_datasets import REAL
 from test_experiment import QUICK, TINY
 
-from asglib import datasets, experiment
 from asglib.config import Evaluation
-from asglib.corpus import Place
-from asglib.datasets import converted
-from asglib.datasets.table import DataError
-from asglib.prepare import convert, prepare
+from asglib.data import convert, converted
+from asglib.data import index as datasets
+from asglib.data.prepare import prepare
+from asglib.data.sets import DataError
+from asglib.data.workspace import Workspace
+from asglib.study import experiment
 
 
 def convert_to_root(name, tmp_path):
     """Converts <tmp>/data into <tmp>/fast, removes <tmp>/data; returns the index before and the converted folder."""
     before = datasets.load(name, tmp_path / "data", tmp_path / "cache")
-    convert.convert(name, tmp_path / "data", tmp_path / "cache", tmp_path / "fast", 2, lambda line: None)
+    convert.convert(
+        name, tmp_path / "data", tmp_path / "cache", tmp_path / "fast", 2, lambda line: None
+    )
     shutil.rmtree(tmp_path / "data")
     return before, tmp_path / "fast" / name
 
 
 def by_source(frame):
     """Rows of an index by the path of their FLAC file, and by start where a file has several."""
-    flac = frame.path.where(frame.path.str.endswith(".flac") & frame.path.str.match("[0-9a-f]{2}/"),
-                            frame.path.map(convert.target))
+    flac = frame.path.where(
+        frame.path.str.endswith(".flac") & frame.path.str.match("[0-9a-f]{2}/"),
+        frame.path.map(convert.target),
+    )
     return frame.assign(path=flac).sort_values(["path", "start"], ignore_index=True)
 
 
@@ -36,12 +41,18 @@ def esc10(tmp_path):
     if not (REAL / "ESC-10/audio").is_dir():
         pytest.skip(f"ESC-10 is not under {REAL}")
     header, *lines = (REAL / "ESC-10/meta/esc50.csv").read_text().splitlines()
-    chosen = {(line.split(",")[1], line.split(",")[2]): line for line in reversed(lines) if line.split(",")[1] in "125"}
+    chosen = {
+        (line.split(",")[1], line.split(",")[2]): line
+        for line in reversed(lines)
+        if line.split(",")[1] in "125"
+    }
     folder = tmp_path / "data/ESC-10"
     fixture_trees.text(folder / "meta/esc50.csv", "\n".join((header, *chosen.values())) + "\n")
     (folder / "audio").mkdir()
     for line in chosen.values():
-        shutil.copyfile(REAL / "ESC-10/audio" / line.split(",")[0], folder / "audio" / line.split(",")[0])
+        shutil.copyfile(
+            REAL / "ESC-10/audio" / line.split(",")[0], folder / "audio" / line.split(",")[0]
+        )
     return folder
 
 
@@ -56,12 +67,30 @@ def test_the_study_runs_from_the_converted_tree_alone(esc10, tmp_path):
     gone, empty = after.path[after.split == "train"].iloc[:2]
     (folder / gone).unlink()
     (folder / empty).write_bytes(b"")
-    place = Place(tmp_path / "fast", tmp_path / "runs")
-    record = experiment.Evaluator(None, place)(Evaluation(None, "esc50", "sound", "frozen", QUICK, 0, TINY.frontend))
-    assert record["classes"] == ["dog", "rooster", "rain", "sea_waves", "crackling_fire", "crying_baby", "sneezing",
-                                 "clock_tick", "helicopter", "chainsaw"]
-    assert (record["counts"]["train"], record["counts"]["test"], record["counts"]["missing"]) == (17, 10, 3)
-    assert record["value"] > 0.1 and record["counts"]["skipped"] == []  # ten classes: chance is a tenth
+    place = Workspace(tmp_path / "fast", tmp_path / "runs")
+    record = experiment.Evaluator(None, place)(
+        Evaluation(None, "esc50", "sound", "frozen", QUICK, 0, TINY.frontend)
+    )
+    assert record["classes"] == [
+        "dog",
+        "rooster",
+        "rain",
+        "sea_waves",
+        "crackling_fire",
+        "crying_baby",
+        "sneezing",
+        "clock_tick",
+        "helicopter",
+        "chainsaw",
+    ]
+    assert (record["counts"]["train"], record["counts"]["test"], record["counts"]["missing"]) == (
+        17,
+        10,
+        3,
+    )
+    assert (
+        record["value"] > 0.1 and record["counts"]["skipped"] == []
+    )  # ten classes: chance is a tenth
     report = prepare("esc50", tmp_path / "fast", tmp_path / "runs", 2, echo=lambda line: None)
     assert report["missing"] == sorted([f"audio/{lost.name}", gone]) and report["empty"] == [empty]
     assert report["rates"] == {"16000": 27} and report["fingerprint"] == record["data"]
@@ -72,13 +101,19 @@ def test_labels_of_several_words_and_what_is_missing_survive(tmp_path):
     before, folder = convert_to_root("audioset", tmp_path)
     after = datasets.load("audioset", tmp_path / "fast", tmp_path / "cache")
     male = "Male speech, man speaking"
-    assert {(path.split("/")[1][:-18], label, split) for path, label, split in zip(
-        after.path, after.label, after.split)} == {
-        ("_under_scor_30", f"{male};Speech", "train"), ("two_copies-_5.0-15.0", "Speech", "train"),
-        ("-0RWZT-miFs_420.000", male, "test"), ("hf_hf_hf_hf", "Fly, housefly", "test"),
+    assert {
+        (path.split("/")[1][:-18], label, split)
+        for path, label, split in zip(after.path, after.label, after.split)
+    } == {
+        ("_under_scor_30", f"{male};Speech", "train"),
+        ("two_copies-_5.0-15.0", "Speech", "train"),
+        ("-0RWZT-miFs_420.000", male, "test"),
+        ("hf_hf_hf_hf", "Fly, housefly", "test"),
         ("msmsmsmsmsm_20000_30000", "Speech;Fly, housefly", "train"),
-        ("YYbegins_Y00", "Speech", "train"), ("Y--4gqARaEJE", "Speech;nan", "test"),
-        ("moremoremor_390.0-400.0", male, "train")}
+        ("YYbegins_Y00", "Speech", "train"),
+        ("Y--4gqARaEJE", "Speech;nan", "test"),
+        ("moremoremor_390.0-400.0", male, "train"),
+    }
     assert after.attrs["classes"] == {"label": ["Speech", male, "nan", "Fly, housefly"]}
     assert after.attrs["missing"] == ["audio/eval/undecodable.wav", "not-there--"]
     assert after.attrs["empty"] == before.attrs["empty"] == ["audio/zero-length.wav"]
@@ -93,7 +128,8 @@ def test_labels_of_several_words_and_what_is_missing_survive(tmp_path):
     assert left.attrs["empty"] == sorted([*after.attrs["empty"], empty])
     hot, classes = datasets.label_ids(left, datasets.DATASETS["audioset"].tasks["events"])
     assert [";".join(classes[i] for i in line.nonzero()[0]) for line in hot] == [
-        ";".join(sorted(label.split(";"), key=classes.index)) for label in left.label]
+        ";".join(sorted(label.split(";"), key=classes.index)) for label in left.label
+    ]
 
 
 def test_windows_of_a_file_stay_its_windows(tmp_path):
@@ -101,12 +137,17 @@ def test_windows_of_a_file_stay_its_windows(tmp_path):
     before, _ = convert_to_root("speech_commands_v1", tmp_path)
     after = datasets.load("speech_commands_v1", tmp_path / "fast", tmp_path / "cache")
     broken = ["_background_noise_/pink_noise.wav", "yes/0165e0e8_nohash_1.wav"]
-    assert after.equals(by_source(before[~before.path.isin(broken)])) and after.start.notna().sum() == 5
+    assert (
+        after.equals(by_source(before[~before.path.isin(broken)]))
+        and after.start.notna().sum() == 5
+    )
     assert after.attrs["missing"] == [*broken, "yes/ffffffff_nohash_1.wav"]
 
 
 def test_an_unchanged_tree_is_read_from_the_cache(tmp_path, monkeypatch):
-    fixture_trees.esc50(tmp_path / "data")  # has a missing and an empty file, whose names are the original's
+    fixture_trees.esc50(
+        tmp_path / "data"
+    )  # has a missing and an empty file, whose names are the original's
     _, folder = convert_to_root("esc50", tmp_path)
     calls, build = [], converted.build
     monkeypatch.setattr(converted, "build", lambda *words: calls.append(words) or build(*words))
@@ -124,23 +165,37 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
     load = lambda: datasets.load("esc50", tmp_path / "fast", tmp_path / "cache")  # noqa: E731
     raw = (folder / "index.parquet").read_bytes()
     (folder / "index.parquet").write_bytes(raw[:-20])
-    with pytest.raises(DataError, match=r"index.parquet cannot be read \(.*: convert the set again"):
+    with pytest.raises(
+        DataError, match=r"index.parquet cannot be read \(.*: convert the set again"
+    ):
         load()
     (folder / "index.parquet").write_bytes(raw)
-    datasets.listing.read(folder / "index.parquet").drop(columns="group").to_parquet(folder / "index.parquet")
-    with pytest.raises(DataError, match="has the columns path, category, split, fold, start, stop where .*, group bel"):
+    datasets.listing.read(folder / "index.parquet").drop(columns="group").to_parquet(
+        folder / "index.parquet"
+    )
+    with pytest.raises(
+        DataError,
+        match="has the columns path, category, split, fold, start, stop where .*, group bel",
+    ):
         load()
     (folder / "index.parquet").unlink()
-    with pytest.raises(DataError, match="fast/esc50 is a conversion that was broken off: run prepare --convert again"):
+    with pytest.raises(
+        DataError,
+        match="fast/esc50 is a conversion that was broken off: run prepare --convert again",
+    ):
         load()
 
 
-@pytest.mark.parametrize("out", ["data", "data/ESC-50-master", "data/../data", "data/ESC-50-master/audio"])
+@pytest.mark.parametrize(
+    "out", ["data", "data/ESC-50-master", "data/../data", "data/ESC-50-master/audio"]
+)
 def test_a_conversion_among_the_originals_is_refused(tmp_path, out):
     folder = fixture_trees.esc50(tmp_path / "data")
     before = sorted(folder.rglob("*"))
     with pytest.raises(convert.ConvertError, match="lies among the originals.* choose a folder"):
-        convert.convert("esc50", tmp_path / "data", tmp_path / "cache", tmp_path / out, 2, lambda line: None)
+        convert.convert(
+            "esc50", tmp_path / "data", tmp_path / "cache", tmp_path / out, 2, lambda line: None
+        )
     assert sorted(folder.rglob("*")) == before and sorted((tmp_path / "data").iterdir()) == [folder]
 
 
@@ -153,6 +208,9 @@ def test_an_official_folder_of_the_same_name_is_no_conversion(tmp_path):
 def test_a_set_whose_official_folder_has_another_name_is_found_too(tmp_path):
     fixture_trees.notes(tmp_path / "data")
     _, folder = convert_to_root("notes", tmp_path)
-    assert folder.name == "notes" and len(datasets.load("notes", tmp_path / "fast", tmp_path / "cache")) == 3
+    assert (
+        folder.name == "notes"
+        and len(datasets.load("notes", tmp_path / "fast", tmp_path / "cache")) == 3
+    )
     fixture_trees.notes(tmp_path / "fast")  # beside it, the release: the conversion comes first
     assert datasets.find("notes", tmp_path / "fast") == folder

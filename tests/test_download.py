@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asglib import datasets, files
-from asglib.prepare import download, fetch, unpack
-from asglib.prepare.fetch import DownloadError
-from asglib.prepare.unpack import ArchiveError
+from asglib import files
+from asglib.data import download, fetch, unpack
+from asglib.data import index as datasets
+from asglib.data.fetch import DownloadError
+from asglib.data.unpack import ArchiveError
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
@@ -38,7 +39,9 @@ class Handler(BaseHTTPRequestHandler):
             if start >= len(s.body):
                 return self.send_error(416)
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start + s.shift}-{len(s.body) - 1}/{len(s.body)}")
+            self.send_header(
+                "Content-Range", f"bytes {start + s.shift}-{len(s.body) - 1}/{len(s.body)}"
+            )
         else:
             self.send_response(200)
         content = s.body[start:]
@@ -51,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
             s.breaks -= 1
             content = content[:100_000]
         self.wfile.write(content)
+        return None
 
     def log_message(self, *args):
         pass
@@ -74,7 +78,10 @@ def server():
 def get(server, tmp_path):
     def get(**options):
         get.said = []
-        return fetch.fetch(server.url, tmp_path / "in/set.tar.gz", echo=get.said.append, tries=2, wait=0, **options)
+        return fetch.fetch(
+            server.url, tmp_path / "in/set.tar.gz", echo=get.said.append, tries=2, wait=0, **options
+        )
+
     get.folder = tmp_path / "in"
     return get
 
@@ -85,6 +92,7 @@ def left(folder):
 
 
 # --- fetch -------------------------------------------------------------------------------------------------------
+
 
 def test_whole_file_and_its_size_first(get):
     assert get(size=300_000, sha256=SHA256, md5=MD5).read_bytes() == DATA
@@ -102,7 +110,10 @@ def test_there_already_asks_nothing(get, server):
 def test_continues_after_a_break(get, server, breaks):
     server.breaks = breaks
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert server.log == [(None, None), ("bytes=100000-", '"v1"'), ("bytes=200000-", '"v1"')][: breaks + 1]
+    assert (
+        server.log
+        == [(None, None), ("bytes=100000-", '"v1"'), ("bytes=200000-", '"v1"')][: breaks + 1]
+    )
 
 
 def test_continues_in_a_later_call(get, server):
@@ -150,8 +161,11 @@ def test_other_place_than_asked_is_refused(get, server):
 
 def test_always_breaking_off_is_one_sentence_and_keeps_the_part(get, server):
     server.ranges, server.breaks = False, 99
-    with pytest.raises(DownloadError, match=r"broke off at 100,000 of 300,000 bytes, 2 tries in a row without more "
-                                            r"\(the server closed the connection\); run it again to continue\.$"):
+    with pytest.raises(
+        DownloadError,
+        match=r"broke off at 100,000 of 300,000 bytes, 2 tries in a row without more "
+        r"\(the server closed the connection\); run it again to continue\.$",
+    ):
         get(sha256=SHA256)
     assert left(get.folder) == ["set.tar.gz.part", "set.tar.gz.part.etag"]
     server.ranges, server.breaks = True, 0
@@ -167,13 +181,17 @@ def test_announcing_more_than_is_sent(get, server):
 
 def test_announcing_less_than_there_is(get, server):
     server.lie = -50
-    with pytest.raises(DownloadError, match=rf"sha256 is [0-9a-f]{{64}} where {SHA256} is published; deleted"):
+    with pytest.raises(
+        DownloadError, match=rf"sha256 is [0-9a-f]{{64}} where {SHA256} is published; deleted"
+    ):
         get(sha256=SHA256)
-    assert left(get.folder) == []or left(get.folder) == ["set.tar.gz.part.etag"]
+    assert left(get.folder) == [] or left(get.folder) == ["set.tar.gz.part.etag"]
 
 
 def test_announced_size_against_published_size(get):
-    with pytest.raises(DownloadError, match=r"the server offers 300,000 bytes where 299,999 are published"):
+    with pytest.raises(
+        DownloadError, match=r"the server offers 300,000 bytes where 299,999 are published"
+    ):
         get(size=299_999)
     assert not (get.folder / "set.tar.gz").exists()
 
@@ -181,7 +199,9 @@ def test_announced_size_against_published_size(get):
 @pytest.mark.parametrize("check", [{"sha256": SHA256}, {"md5": MD5}])
 def test_wrong_bytes_are_deleted(get, server, check):
     server.body = DATA[:-1] + bytes([DATA[-1] ^ 1])
-    with pytest.raises(DownloadError, match="is published; deleted, run it again, and if it repeats the file has"):
+    with pytest.raises(
+        DownloadError, match="is published; deleted, run it again, and if it repeats the file has"
+    ):
         get(size=300_000, **check)
     assert "set.tar.gz" not in left(get.folder) and "set.tar.gz.part" not in left(get.folder)
 
@@ -194,16 +214,22 @@ def test_unannounced_size(get, server):
 
 def test_no_checksum_is_said(get):
     get()
-    assert get.said[-1] == ("set.tar.gz: no checksum is published for it, only its length was checked; its sha256 is "
-                            f"{SHA256}.")
+    assert get.said[-1] == (
+        "set.tar.gz: no checksum is published for it, only its length was checked; its sha256 is "
+        f"{SHA256}."
+    )
 
 
 def test_gone_and_down(get, server):
     server.status = 404
-    with pytest.raises(DownloadError, match="the server answers 404 Not Found; see the set's home page"):
+    with pytest.raises(
+        DownloadError, match="the server answers 404 Not Found; see the set's home page"
+    ):
         get()
     server.status, server.log[:] = 503, []
-    with pytest.raises(DownloadError, match=r"tries in a row without more \(503 Service Unavailable\)"):
+    with pytest.raises(
+        DownloadError, match=r"tries in a row without more \(503 Service Unavailable\)"
+    ):
         get()
     assert len(server.log) == 3  # the first, and two more without progress
     server.server_close()
@@ -213,7 +239,9 @@ def test_gone_and_down(get, server):
 
 def test_no_room(get, monkeypatch):
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
-    with pytest.raises(DownloadError, match=r"300,000 bytes to fetch but 10 free in .*; make room\.$"):
+    with pytest.raises(
+        DownloadError, match=r"300,000 bytes to fetch but 10 free in .*; make room\.$"
+    ):
         get()
 
 
@@ -224,6 +252,7 @@ def test_one_process_at_a_time(get):
 
 
 # --- unpack ------------------------------------------------------------------------------------------------------
+
 
 def tar(path, *entries):
     """entries: (name, bytes) or a TarInfo."""
@@ -250,19 +279,32 @@ def zipped(path, *entries):
 
 
 def tree(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
 def test_top_folder_becomes_the_folder(make, tmp_path):
-    archive = make(tmp_path / "a", ("ESC-50-master/meta/esc50.csv", b"x"), ("ESC-50-master/audio/1.wav", b"y"))
-    assert tree(unpack.unpack(archive, tmp_path / "esc")) == {"meta/esc50.csv": b"x", "audio/1.wav": b"y"}
+    archive = make(
+        tmp_path / "a", ("ESC-50-master/meta/esc50.csv", b"x"), ("ESC-50-master/audio/1.wav", b"y")
+    )
+    assert tree(unpack.unpack(archive, tmp_path / "esc")) == {
+        "meta/esc50.csv": b"x",
+        "audio/1.wav": b"y",
+    }
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
 def test_no_top_folder(make, tmp_path):
     archive = make(tmp_path / "a", ("./yes/1.wav", b"x"), ("./LICENSE", b"y"), ("./-id.wav", b"z"))
-    assert tree(unpack.unpack(archive, tmp_path / "set")) == {"yes/1.wav": b"x", "LICENSE": b"y", "-id.wav": b"z"}
+    assert tree(unpack.unpack(archive, tmp_path / "set")) == {
+        "yes/1.wav": b"x",
+        "LICENSE": b"y",
+        "-id.wav": b"z",
+    }
 
 
 TAR_ATTACKS = {
@@ -288,20 +330,33 @@ def test_hostile_tar(attack, tmp_path):
     else:
         entries = TAR_ATTACKS[attack]
     archive = tar(tmp_path / "evil.tar.gz", *entries)
-    with pytest.raises(ArchiveError, match=r"entry '.*' (points outside the folder|is a (link|device)|is there twice); "
-                                           r".*delete it\.$"):
+    with pytest.raises(
+        ArchiveError,
+        match=r"entry '.*' (points outside the folder|is a (link|device)|is there twice); "
+        r".*delete it\.$",
+    ):
         unpack.unpack(archive, tmp_path / "data/set")
     assert list((tmp_path / "data").iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "evil.tar.gz"]
 
 
-@pytest.mark.parametrize("name, mode", [("/evil", 0), ("a/../../evil", 0), ("a\\..\\evil", 0),
-                                        ("link", stat.S_IFLNK | 0o777), ("device", stat.S_IFCHR)])
+@pytest.mark.parametrize(
+    "name, mode",
+    [
+        ("/evil", 0),
+        ("a/../../evil", 0),
+        ("a\\..\\evil", 0),
+        ("link", stat.S_IFLNK | 0o777),
+        ("device", stat.S_IFCHR),
+    ],
+)
 def test_hostile_zip(name, mode, tmp_path):
     entry = zipfile.ZipInfo("placeholder")
     entry.filename, entry.external_attr = name, mode << 16  # ZipInfo(name) would clean the name
     archive = zipped(tmp_path / "evil.zip", ("good", b"x"), (entry, b"/etc/passwd"))
-    with pytest.raises(ArchiveError, match=r"entry '.*' (points outside the folder|is a (link|device)); "):
+    with pytest.raises(
+        ArchiveError, match=r"entry '.*' (points outside the folder|is a (link|device)); "
+    ):
         unpack.unpack(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
 
@@ -335,7 +390,9 @@ def test_zip_that_lies_about_its_size(tmp_path):
 def test_truncated_archive(make, share, tmp_path):
     archive = make(tmp_path / "a", ("noise", DATA), ("more", DATA))
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * share)])
-    with pytest.raises(ArchiveError, match=r"broken archive \(.*\); delete it and download it again\.$"):
+    with pytest.raises(
+        ArchiveError, match=r"broken archive \(.*\); delete it and download it again\.$"
+    ):
         unpack.unpack(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -353,9 +410,12 @@ def test_nothing_is_overwritten_and_leftovers_do_not_matter(tmp_path):
 
 # --- data sets ---------------------------------------------------------------------------------------------------
 
+
 def test_download_fetches_and_unpacks(server, tmp_path, monkeypatch):
     server.body = tar(tmp_path / "a", ("musan/noise/1.wav", b"x")).read_bytes()
-    source = download.Source(server.url, "musan", len(server.body), hashlib.sha256(server.body).hexdigest())
+    source = download.Source(
+        server.url, "musan", len(server.body), hashlib.sha256(server.body).hexdigest()
+    )
     monkeypatch.setitem(download.SOURCES, "musan", (source,))
     said = []
     assert download.download("musan", tmp_path / "root", said.append) == [tmp_path / "root/musan"]
@@ -368,7 +428,9 @@ def test_sets_behind_a_form_say_how(tmp_path):
     with pytest.raises(DownloadError, match="VoxCeleb.*: no stable public address. ") as caught:
         download.download("voxceleb1", tmp_path)
     assert datasets.DATASETS["voxceleb1"].obtain in str(caught.value)
-    with pytest.raises(DownloadError, match="nonsense: no such data set; these can be downloaded: audioset, "):
+    with pytest.raises(
+        DownloadError, match="nonsense: no such data set; these can be downloaded: audioset, "
+    ):
         download.download("nonsense", tmp_path)
 
 
@@ -379,7 +441,9 @@ def test_table_of_sources():
         assert re.match(r"https?://[a-z0-9.-]+/\S+$", source.url)
         assert source.sha256 is None or re.fullmatch("[0-9a-f]{64}", source.sha256)
         assert source.md5 is None or re.fullmatch("[0-9a-f]{32}", source.md5)
-        assert source.url.startswith("https://") or source.sha256 or source.md5, f"{source.url}: plain HTTP, unchecked"
+        assert source.url.startswith("https://") or source.sha256 or source.md5, (
+            f"{source.url}: plain HTTP, unchecked"
+        )
     for name in set(download.SOURCES) - {"slr28"}:
         tops = {source.target.split("/")[0] for source in download.SOURCES[name]}
         assert tops and tops <= set(datasets.DATASETS[name].folders), name

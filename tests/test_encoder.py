@@ -11,14 +11,21 @@ from asglib.config import ConfigError
 
 def resnet50_weights(channels):
     """He et al. 2016, table 1, in weights: a 7 x 7 stem and 3 + 4 + 6 + 3 bottlenecks, each convolution with its BN."""
+
     def convolution(inside, outside, side):
         return inside * outside * side**2 + 2 * outside
 
     total, inside = convolution(channels, 64, 7), 64
     for blocks, width in ((3, 64), (4, 128), (6, 256), (3, 512)):
         for block in range(blocks):
-            total += convolution(inside, width, 1) + convolution(width, width, 3) + convolution(width, 4 * width, 1)
-            total += convolution(inside, 4 * width, 1) if block == 0 else 0  # the shortcut changes width
+            total += (
+                convolution(inside, width, 1)
+                + convolution(width, width, 3)
+                + convolution(width, 4 * width, 1)
+            )
+            total += (
+                convolution(inside, 4 * width, 1) if block == 0 else 0
+            )  # the shortcut changes width
             inside = 4 * width
     return total
 
@@ -28,7 +35,9 @@ def count(module):
 
 
 def test_resnet50_has_the_weights_of_resnet50():
-    assert resnet50_weights(3) + 2048 * 1000 + 1000 == 25_557_032  # the published count: the formula is right
+    assert (
+        resnet50_weights(3) + 2048 * 1000 + 1000 == 25_557_032
+    )  # the published count: the formula is right
     built = encoder.build("resnet50")
     assert count(built) == resnet50_weights(1) == 23_501_760
     assert built.dim == 2048
@@ -36,10 +45,17 @@ def test_resnet50_has_the_weights_of_resnet50():
 
 def test_the_stem_takes_one_channel_and_is_untouched():
     stem = next(m for m in encoder.build("resnet50").modules() if isinstance(m, nn.Conv2d))
-    assert (stem.in_channels, stem.out_channels, stem.kernel_size, stem.stride) == (1, 64, (7, 7), (2, 2))
+    assert (stem.in_channels, stem.out_channels, stem.kernel_size, stem.stride) == (
+        1,
+        64,
+        (7, 7),
+        (2, 2),
+    )
 
 
-@pytest.mark.parametrize("name, dim, least, most", [("resnet18", 512, 11.1e6, 11.2e6), ("tiny", 128, 0.3e6, 0.32e6)])
+@pytest.mark.parametrize(
+    "name, dim, least, most", [("resnet18", 512, 11.1e6, 11.2e6), ("tiny", 128, 0.3e6, 0.32e6)]
+)
 def test_smaller_encoders(name, dim, least, most):
     built = encoder.build(name)
     assert built.dim == dim and least < count(built) < most
@@ -62,27 +78,41 @@ def test_the_head_is_the_papers():
     assert count(head) == 2048 * 4096 + 4096 + 2 * 4096 + 4096 * 256 + 256
     h = torch.randn(6, 2048, generator=gen())
     hidden = h @ head[0].weight.T + head[0].bias
-    hidden = ((hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + 1e-5).sqrt()).clamp(min=0)
-    torch.testing.assert_close(head(h), hidden @ head[3].weight.T + head[3].bias, rtol=1e-4, atol=1e-5)
+    hidden = ((hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + 1e-5).sqrt()).clamp(
+        min=0
+    )
+    torch.testing.assert_close(
+        head(h), hidden @ head[3].weight.T + head[3].bias, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_corpus_mean_and_deviation_standardise_the_input():
     x = 3 * torch.randn(2, 65, 30, generator=gen()) - 5
-    plain, standardising = encoder.build("tiny").eval(), encoder.build("tiny", mean=-5, std=3).eval()
+    plain, standardising = (
+        encoder.build("tiny").eval(),
+        encoder.build("tiny", mean=-5, std=3).eval(),
+    )
     torch.testing.assert_close(standardising(x), plain((x + 5) / 3), rtol=1e-5, atol=1e-6)
     assert not torch.allclose(standardising(x), plain(x), rtol=1e-2)
     assert {"mean", "std"} <= set(standardising.state_dict())
 
 
-@pytest.mark.parametrize("build", [lambda seed: encoder.build("tiny", seed),
-                                   lambda seed: encoder.projection_head(16, 8, 4, seed)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda seed: encoder.build("tiny", seed),
+        lambda seed: encoder.projection_head(16, 8, 4, seed),
+    ],
+)
 def test_weights_are_a_function_of_the_seed_alone(build):
     torch.manual_seed(1)
     one = build(3)
     torch.manual_seed(2)
     state = torch.get_rng_state()
     two, other = build(3), build(4)
-    assert torch.equal(torch.get_rng_state(), state)  # and building leaves the global stream where it was
+    assert torch.equal(
+        torch.get_rng_state(), state
+    )  # and building leaves the global stream where it was
     assert same_bits(one, two) and not same_bits(one, other)
 
 

@@ -5,15 +5,19 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from asglib import figures
 from asglib.config import METHODS, Frontend
+from asglib.study import figures
 
 LINEAR, MEL = Frontend(), Frontend(n_mels=64)
 
 
 def ramp(bins=257, frames=80, top=0.0):
     """A spectrogram [F, T] whose every cell has another value, the largest `top` in natural logarithm of power."""
-    return np.arange(bins * frames, dtype=float).reshape(bins, frames) / (bins * frames) * 20 - 20 + top
+    return (
+        np.arange(bins * frames, dtype=float).reshape(bins, frames) / (bins * frames) * 20
+        - 20
+        + top
+    )
 
 
 def panels_of(figure):
@@ -23,32 +27,48 @@ def panels_of(figure):
 
 def record(method, seed=0, low=0.2):
     curve = list(np.linspace(1, low, 3))
-    return {"method": method, "seed": seed, "shifts": [0.0, 0.1, 0.5],
-            "curves": {"SF": curve, "ST": curve[::-1], "FT": [0.4], "FF": [low]}}
+    return {
+        "method": method,
+        "seed": seed,
+        "shifts": [0.0, 0.1, 0.5],
+        "curves": {"SF": curve, "ST": curve[::-1], "FT": [0.4], "FF": [low]},
+    }
 
 
 def test_every_system_has_a_colour_and_a_marker_of_its_own():
     assert list(figures.METHOD_COLOURS) == [*METHODS, "spectrogram"] == list(figures.METHOD_MARKERS)
-    assert len(set(figures.METHOD_COLOURS.values())) == len(set(figures.METHOD_MARKERS.values())) == len(METHODS) + 1
+    assert (
+        len(set(figures.METHOD_COLOURS.values()))
+        == len(set(figures.METHOD_MARKERS.values()))
+        == len(METHODS) + 1
+    )
 
 
 def test_a_spectrogram_is_shown_in_decibels_with_low_frequencies_below():
     given = ramp()
-    axis, = panels_of(figures.spectrograms({"a clip": given}, LINEAR))
-    image, = axis.images
+    (axis,) = panels_of(figures.spectrograms({"a clip": given}, LINEAR))
+    (image,) = axis.images
     assert np.allclose(image.get_array(), 10 * np.log10(np.exp(given)))
-    assert image.origin == "lower" and axis.get_ylim()[0] < axis.get_ylim()[1] and axis.get_xlim()[0] < axis.get_xlim()[1]
+    assert (
+        image.origin == "lower"
+        and axis.get_ylim()[0] < axis.get_ylim()[1]
+        and axis.get_xlim()[0] < axis.get_xlim()[1]
+    )
     assert axis.get_title("left") == "a clip" and image.get_cmap().name == "viridis"
 
 
 @pytest.mark.parametrize("frontend", [LINEAR, Frontend(window=256, n_fft=256)])
 def test_the_centre_of_a_cell_lies_at_its_time_and_frequency(frontend):
-    axis, = panels_of(figures.spectrograms({"x": ramp(frontend.bins, 80)}, frontend))
+    (axis,) = panels_of(figures.spectrograms({"x": ramp(frontend.bins, 80)}, frontend))
     left, right, bottom, top = axis.images[0].get_extent()
     bins, frames = frontend.bins, 80
     place = lambda low, high, cell, cells: low + (cell + 0.5) * (high - low) / cells  # noqa: E731
-    assert np.isclose(place(left, right, 0, frames), 0) and np.isclose(place(left, right, 79, frames), 0.79)  # s
-    assert np.isclose(place(bottom, top, 0, bins), 0) and np.isclose(place(bottom, top, bins - 1, bins), 8)  # kHz
+    assert np.isclose(place(left, right, 0, frames), 0) and np.isclose(
+        place(left, right, 79, frames), 0.79
+    )  # s
+    assert np.isclose(place(bottom, top, 0, bins), 0) and np.isclose(
+        place(bottom, top, bins - 1, bins), 8
+    )  # kHz
 
 
 def test_mel_bands_are_counted_and_named():
@@ -59,28 +79,52 @@ def test_mel_bands_are_counted_and_named():
 
 
 def test_compared_spectrograms_share_one_scale_with_units():
-    figure = figures.spectrograms({"loud": ramp(top=2), "soft": ramp(top=-3), "mean": ramp()}, LINEAR, columns=2)
+    figure = figures.spectrograms(
+        {"loud": ramp(top=2), "soft": ramp(top=-3), "mean": ramp()}, LINEAR, columns=2
+    )
     images = [axis.images[0] for axis in panels_of(figure) if axis.images]
     assert len(images) == 3 and len({image.get_clim() for image in images}) == 1
     low, high = images[0].get_clim()
-    assert np.isclose(high, 10 * np.log10(np.exp(ramp(top=2))).max()) and high - low == figures.RANGE
-    bar, = (axis for axis in figure.axes if axis.get_label() == "<colorbar>")
+    assert (
+        np.isclose(high, 10 * np.log10(np.exp(ramp(top=2))).max()) and high - low == figures.RANGE
+    )
+    (bar,) = (axis for axis in figure.axes if axis.get_label() == "<colorbar>")
     assert bar.get_ylabel() == "level (dB)" and figure.get_supxlabel() == "time (s)"
-    assert [axis.axison for axis in panels_of(figure)] == [True, True, True, False]  # no empty frame
+    assert [axis.axison for axis in panels_of(figure)] == [
+        True,
+        True,
+        True,
+        False,
+    ]  # no empty frame
 
 
 def test_lines_are_the_given_numbers_in_the_methods_colours():
-    given = {"loss": {"NONE": ([0, 1, 2], [3.0, 2.0, 1.5]), "ASG": ([0, 1, 2], [4.0, 2.5, 2.0])},
-             "alignment": {"ASG": ([0, 2], [0.3, 0.1])}}
-    figure = figures.lines(given, "epoch", ("NT-Xent", "distance"), levels={"NONE alike": 1.9}, marks=[1.5])
+    given = {
+        "loss": {"NONE": ([0, 1, 2], [3.0, 2.0, 1.5]), "ASG": ([0, 1, 2], [4.0, 2.5, 2.0])},
+        "alignment": {"ASG": ([0, 2], [0.3, 0.1])},
+    }
+    figure = figures.lines(
+        given, "epoch", ("NT-Xent", "distance"), levels={"NONE alike": 1.9}, marks=[1.5]
+    )
     for axis, (title, curves), ylabel in zip(figure.axes, given.items(), ("NT-Xent", "distance")):
-        assert (axis.get_title("left"), axis.get_xlabel(), axis.get_ylabel()) == (title, "epoch", ylabel)
+        assert (axis.get_title("left"), axis.get_xlabel(), axis.get_ylabel()) == (
+            title,
+            "epoch",
+            ylabel,
+        )
         for line, (method, (x, y)) in zip(axis.lines, curves.items()):
-            assert list(line.get_xdata()) == x and list(line.get_ydata()) == y and line.get_label() == method
+            assert (
+                list(line.get_xdata()) == x
+                and list(line.get_ydata()) == y
+                and line.get_label() == method
+            )
             assert to_hex(line.get_color()).upper() == figures.METHOD_COLOURS[method]
         assert list(axis.lines[len(curves)].get_xdata()) == [1.5, 1.5]
     level = figure.axes[0].lines[-1]
-    assert set(level.get_ydata()) == {1.9} and to_hex(level.get_color()).upper() == figures.METHOD_COLOURS["NONE"]
+    assert (
+        set(level.get_ydata()) == {1.9}
+        and to_hex(level.get_color()).upper() == figures.METHOD_COLOURS["NONE"]
+    )
     assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == ["NONE", "ASG"]
 
 
@@ -100,20 +144,23 @@ def test_shift_curves_show_the_mean_and_every_seed():
 
 def test_answers_fill_each_bar_to_the_whole():
     figure = figures.answers({"FT: direction": {"NONE": (0.5, 0.2, 0.9), "ASG": (0.75, 0.25, 1.0)}})
-    axis, = figure.axes
-    new, other, old = ([patch for patch in bars] for bars in axis.containers)
+    (axis,) = figure.axes
+    new, other, old = (list(bars) for bars in axis.containers)
     assert [bar.get_width() for bar in new] == [50, 75]
     assert np.allclose([bar.get_width() for bar in other], [30, 0])
     assert np.allclose([(bar.get_x(), bar.get_width()) for bar in old], [(80, 20), (75, 25)])
     assert list(axis.lines[0].get_xdata()) == [90, 100] and axis.get_xlim() == (0, 100)
     names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
     assert [names[bar.get_y() + bar.get_height() / 2] for bar in new] == ["NONE", "ASG"]
-    assert [names[place] for place in sorted(names, reverse=True)] == ["NONE", "ASG"]  # the first one on top
+    assert [names[place] for place in sorted(names, reverse=True)] == [
+        "NONE",
+        "ASG",
+    ]  # the first one on top
 
 
 def test_a_histogram_counts_and_marks_its_limits():
     figure = figures.histograms({"SF": ([1, 1, 2], [0.5, 1.5, 2.5], (1, 2))}, ["length (bins)"])
-    axis, = figure.axes
+    (axis,) = figure.axes
     assert [patch.get_height() for patch in axis.patches] == [2, 1]
     assert [line.get_xdata()[0] for line in axis.lines] == [1, 2]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("length (bins)", "draws")
@@ -122,23 +169,40 @@ def test_a_histogram_counts_and_marks_its_limits():
 def test_the_similarity_matrix_shows_roles_and_cosines():
     kinds = np.array([[0, 1, 3, 2], [1, 0, 2, 3], [3, 2, 0, 1], [2, 3, 1, 0]])
     cosines = np.linspace(-1, 1, 16).reshape(4, 4)
-    figure = figures.batch_similarity(kinds, {"ASG": cosines}, ("itself", "positive", "moved", "another"), ("x", "x_p"))
+    figure = figures.batch_similarity(
+        kinds, {"ASG": cosines}, ("itself", "positive", "moved", "another"), ("x", "x_p")
+    )
     roles, measured = panels_of(figure)
     colours = roles.images[0].to_rgba(kinds)
     for kind, colour in enumerate(figures.CELLS):
         assert {to_hex(cell).upper() for cell in colours[kinds == kind]} == {colour}
-    assert np.array_equal(measured.images[0].get_array(), cosines) and measured.images[0].get_clim() == (-1, 1)
-    assert list(measured.get_xticks()) == [0.5, 2.5] and [t.get_text() for t in measured.get_yticklabels()] == ["x", "x_p"]
+    assert np.array_equal(measured.images[0].get_array(), cosines) and measured.images[
+        0
+    ].get_clim() == (-1, 1)
+    assert list(measured.get_xticks()) == [0.5, 2.5] and [
+        t.get_text() for t in measured.get_yticklabels()
+    ] == ["x", "x_p"]
     bars = [axis for axis in figure.axes if axis.get_label() == "<colorbar>"]
-    assert [text.get_text() for text in bars[0].get_xticklabels()] == ["itself", "positive", "moved", "another"]
+    assert [text.get_text() for text in bars[0].get_xticklabels()] == [
+        "itself",
+        "positive",
+        "moved",
+        "another",
+    ]
     assert bars[1].get_xlabel() == "cosine similarity"
 
 
 def test_dots_stand_in_the_row_of_their_factor():
-    figure = figures.dots({"ASG": {"register": 0.25, "order": 0.75}}, "same label (%)", {"order": 0.5, "register": 0.125})
-    axis, = figure.axes
+    figure = figures.dots(
+        {"ASG": {"register": 0.25, "order": 0.75}},
+        "same label (%)",
+        {"order": 0.5, "register": 0.125},
+    )
+    (axis,) = figure.axes
     names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
-    chance, asg = ({names[y]: x for x, y in zip(line.get_xdata(), line.get_ydata())} for line in axis.lines)
+    chance, asg = (
+        {names[y]: x for x, y in zip(line.get_xdata(), line.get_ydata())} for line in axis.lines
+    )
     assert [names[place] for place in sorted(names, reverse=True)] == ["order", "register"]
     assert chance == {"order": 50, "register": 12.5} and asg == {"order": 75, "register": 25}
     assert axis.get_xlabel() == "same label (%)" and axis.get_xlim() == (0, 100)
@@ -146,6 +210,9 @@ def test_dots_stand_in_the_row_of_their_factor():
 
 def test_the_style_is_the_same_whatever_the_notebook_sets_and_leaves_it_alone():
     with matplotlib.rc_context({"axes.spines.top": True, "font.size": 30}):
-        axis, = figures.histograms({"a": ([1], [0, 2], (0, 2))}, ["x"]).axes
+        (axis,) = figures.histograms({"a": ([1], [0, 2], (0, 2))}, ["x"]).axes
         assert matplotlib.rcParams["font.size"] == 30
-    assert not axis.spines["top"].get_visible() and axis.title.get_fontsize() == axis.xaxis.label.get_fontsize() == 10
+    assert (
+        not axis.spines["top"].get_visible()
+        and axis.title.get_fontsize() == axis.xaxis.label.get_fontsize() == 10
+    )

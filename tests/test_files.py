@@ -51,8 +51,11 @@ def test_a_new_file_appears_whole_in_a_new_folder(tmp_path):
 
 
 def hold(path, seconds):
-    child = subprocess.Popen([sys.executable, "-c", HOLD, str(ROOT), str(path), str(seconds)], stdout=subprocess.PIPE,
-                             text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(ROOT), str(path), str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout.readline() == "held\n"
     return child
 

@@ -26,11 +26,20 @@ def power(wave, config=LINEAR):
 
 
 def librosa_power(wave):
-    stft = librosa.stft(wave, n_fft=512, hop_length=160, win_length=512, window="hann", center=True, pad_mode="reflect")
+    stft = librosa.stft(
+        wave,
+        n_fft=512,
+        hop_length=160,
+        win_length=512,
+        window="hann",
+        center=True,
+        pad_mode="reflect",
+    )
     return np.abs(stft[:, : len(wave) // 160]) ** 2
 
 
 # --- against others ----------------------------------------------------------------------------------------------
+
 
 def test_the_papers_shape():
     assert spectrogram(noise()).shape == (1, 257, 300)
@@ -46,8 +55,16 @@ def test_linear_equals_librosa(samples):
 @pytest.mark.parametrize("n_mels, f_min, f_max", [(64, 50, 8000), (40, 0, 4000)])
 def test_mel_equals_librosa(n_mels, f_min, f_max):
     wave = noise()
-    expected = librosa.feature.melspectrogram(S=librosa_power(wave), sr=16_000, n_fft=512, n_mels=n_mels, fmin=f_min,
-                                              fmax=f_max, htk=False, norm="slaney")
+    expected = librosa.feature.melspectrogram(
+        S=librosa_power(wave),
+        sr=16_000,
+        n_fft=512,
+        n_mels=n_mels,
+        fmin=f_min,
+        fmax=f_max,
+        htk=False,
+        norm="slaney",
+    )
     ours = power(wave, Frontend(n_mels=n_mels, f_min=float(f_min), f_max=float(f_max)))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=LINEAR.floor)
 
@@ -61,10 +78,13 @@ def test_linear_equals_the_sum(frame):
     n = np.arange(512)
     windowed = wave[places] * (0.5 - 0.5 * np.cos(2 * np.pi * n / 512))
     transform = np.exp(-2j * np.pi * np.outer(np.arange(257), n) / 512) @ windowed
-    np.testing.assert_allclose(power(wave)[:, frame], np.abs(transform) ** 2, rtol=1e-4, atol=LINEAR.floor)
+    np.testing.assert_allclose(
+        power(wave)[:, frame], np.abs(transform) ** 2, rtol=1e-4, atol=LINEAR.floor
+    )
 
 
 # --- physics -----------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("hertz", [500, 1000, 3125, 7000])
 def test_a_tone_peaks_in_its_bin(hertz):
@@ -75,6 +95,7 @@ def test_a_tone_peaks_in_its_bin(hertz):
 @pytest.mark.parametrize("band", [20, 40, 60])
 def test_a_tone_peaks_in_its_mel_band(band):
     """Centres are equally spaced on Slaney's scale: 200/3 Hz a mel up to 1 kHz, then 27 mels a factor of 6.4."""
+
     def mel(hertz):
         return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4)
 
@@ -103,12 +124,17 @@ def test_rows_do_not_touch_each_other():
     waves = torch.from_numpy(np.stack([noise(seed=s) for s in range(3)])).float()
     together = LogSpectrogram(LINEAR)(waves)
     for row in range(3):
-        torch.testing.assert_close(together[row], spectrogram(waves[row].numpy())[0], rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            together[row], spectrogram(waves[row].numpy())[0], rtol=0, atol=1e-4
+        )
 
 
 # --- contract ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("samples, frames", [(257, 1), (1_600, 10), (1_759, 10), (47_999, 299), (48_001, 300)])
+
+@pytest.mark.parametrize(
+    "samples, frames", [(257, 1), (1_600, 10), (1_759, 10), (47_999, 299), (48_001, 300)]
+)
 def test_frames_are_the_whole_hops(samples, frames):
     assert spectrogram(noise(samples)).shape[-1] == frames
 
@@ -125,7 +151,9 @@ def test_float32_under_autocast(config):
 
 
 def test_too_short_a_wave_is_refused_with_the_limit():
-    with pytest.raises(ValueError, match="a wave of 256 samples is too short; more than 256 are needed"):
+    with pytest.raises(
+        ValueError, match="a wave of 256 samples is too short; more than 256 are needed"
+    ):
         spectrogram(noise(256))
 
 

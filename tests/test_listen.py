@@ -8,7 +8,7 @@ from conftest import gen, tone
 from asglib.adversaries import move
 from asglib.config import ConfigError, Frontend
 from asglib.frontend import LogSpectrogram
-from asglib.probing import listen
+from asglib.study import listen
 
 FRONTENDS = [Frontend(), Frontend(window=256, n_fft=256)]
 
@@ -16,8 +16,9 @@ FRONTENDS = [Frontend(), Frontend(window=256, n_fft=256)]
 def noise(frames=40, frontend=FRONTENDS[0]):
     """Noise that dies away: unlike itself in either direction of time and frequency."""
     wave = torch.randn(frames * frontend.hop, generator=gen(1))
-    return torch.nn.functional.conv1d(wave[None, None], torch.tensor([[[0.2, 0.5, 0.3]]]), padding=1)[0, 0] \
-        * torch.linspace(0.5, 0.05, len(wave))
+    return torch.nn.functional.conv1d(
+        wave[None, None], torch.tensor([[[0.2, 0.5, 0.3]]]), padding=1
+    )[0, 0] * torch.linspace(0.5, 0.05, len(wave))
 
 
 @pytest.mark.parametrize("frontend", FRONTENDS)
@@ -26,7 +27,9 @@ def test_flips_and_time_scrolls_are_exact_but_for_the_edges(kind, length, fronte
     wave, spectrogram = noise(frontend=frontend), LogSpectrogram(frontend)
     heard = spectrogram(listen.moved(wave, kind, length, frontend)[None])[0]
     wanted = move(spectrogram(wave[None])[0], kind, length)
-    inside = [t for t in range(3, 37) if kind != "ST" or abs(t - length) > 3]  # the seam is cut from other samples
+    inside = [
+        t for t in range(3, 37) if kind != "ST" or abs(t - length) > 3
+    ]  # the seam is cut from other samples
     assert torch.allclose(heard[:, inside], wanted[:, inside], atol=0.02)
     assert not torch.allclose(heard[:, inside], spectrogram(wave[None])[0][:, inside], atol=1)
 
@@ -40,7 +43,9 @@ def test_a_tone_scrolled_along_frequency_is_the_tone_that_many_bins_higher(lengt
     power = torch.fft.rfft(heard * torch.hann_window(len(heard))).abs().square()
     peak = power.argmax().item() * frontend.sample_rate / len(heard)
     assert abs(peak - (20 + length) * hertz) < frontend.sample_rate / len(heard)
-    assert power[power > power.max() * 1e-3].sum() / power.sum() > 0.99  # frames that fit: one line, no sidebands
+    assert (
+        power[power > power.max() * 1e-3].sum() / power.sum() > 0.99
+    )  # frames that fit: one line, no sidebands
     assert torch.isclose(heard.square().mean(), wave.square().mean(), rtol=0.02)
 
 

@@ -90,8 +90,10 @@ def test_moved_pairs_never_lower_the_loss(seed):
 def test_a_clip_is_pushed_away_from_its_own_moved_copy():
     """x_n is a negative of x: the nearer the two, the higher the loss of x."""
     x, x_p = torch.eye(4)[:2], torch.eye(4)[:2]
-    near, far = (nt_xent(torch.cat([x, m]), torch.cat([x_p, m]), 0.1).item()
-                 for m in (0.9 * torch.eye(4)[:2] + 0.4 * torch.eye(4)[2:], torch.eye(4)[2:]))
+    near, far = (
+        nt_xent(torch.cat([x, m]), torch.cat([x_p, m]), 0.1).item()
+        for m in (0.9 * torch.eye(4)[:2] + 0.4 * torch.eye(4)[2:], torch.eye(4)[2:])
+    )
     assert far < 1e-3 and near > 0.5
 
 
@@ -106,13 +108,16 @@ def test_computed_in_float32_under_autocast():
     assert coarse.item() == pytest.approx(rounded.item(), abs=1e-7)
 
 
-@pytest.mark.parametrize("first, second", [((3, 4), (4, 4)), ((3, 4), (3, 5)), ((3,), (3,)), ((2, 3, 4), (2, 3, 4))])
+@pytest.mark.parametrize(
+    "first, second", [((3, 4), (4, 4)), ((3, 4), (3, 5)), ((3,), (3,)), ((2, 3, 4), (2, 3, 4))]
+)
 def test_other_shapes_are_refused(first, second):
     with pytest.raises(ValueError, match=r"two \[M, D\] tensors"):
         nt_xent(torch.ones(first), torch.ones(second), 0.1)
 
 
 # --- several processes -------------------------------------------------------------------------------------------
+
 
 def test_two_processes_equal_one(tmp_path):
     multiprocessing.spawn(ranks.loss_and_gradient, (str(tmp_path),), nprocs=2)

@@ -6,11 +6,13 @@ import pytest
 import soundfile
 import torch
 
-from asglib import audio, datasets, evaluation
+from asglib import audio, evaluation
 from asglib.config import Evaluation
-from asglib.corpus import Corpus, Place
+from asglib.data import index as datasets
+from asglib.data.corpus import Corpus
+from asglib.data.workspace import Workspace
 from asglib.frontend import LogSpectrogram
-from asglib.probing import maps
+from asglib.study import maps
 
 
 def test_the_projection_keeps_what_lies_in_a_plane():
@@ -28,15 +30,33 @@ def test_the_map_does_not_depend_on_the_order_of_the_clips_or_the_sign_of_chance
 
 
 def test_embeddings_are_those_of_the_test_clips_with_their_labels(tones, tmp_path, monkeypatch):
-    rows = pd.DataFrame({"file": [str(path) for path in tones], "split": ["train", "test"] * 12, "start": np.nan, "stop": np.nan,
-                         "direction": [f"label {i}" for i in range(24)]})
+    rows = pd.DataFrame(
+        {
+            "file": [str(path) for path in tones],
+            "split": ["train", "test"] * 12,
+            "start": np.nan,
+            "stop": np.nan,
+            "direction": [f"label {i}" for i in range(24)],
+        }
+    )
     rows.loc[3, "direction"] = ""  # takes no part in the task
     monkeypatch.setattr(maps, "load", lambda name, place: Corpus(rows, {}, "", 0, tmp_path))
     task = Evaluation(None, "toy", "direction")
-    h, labels = maps.of_test_clips(task, Place(None, tmp_path))
-    assert labels == [f"label {i}" for i in range(24) if i % 2 and i != 3] and h.shape == (11, 257 * 10)
-    length = evaluation.frames_of(datasets.DATASETS["toy"].seconds, task.training) * task.frontend.hop
-    segments = torch.from_numpy(np.stack(audio.segments(soundfile.read(tones[1], dtype="float32")[0], length)))
-    assert np.allclose(h[0], evaluation.blocks(LogSpectrogram(task.frontend)(segments)).mean(0), atol=1e-4)
-    few, some = maps.of_test_clips(task, Place(None, tmp_path), limit=3)
-    assert some == ["label 1", "label 13", "label 23"] and np.allclose(few, h[[0, 5, 10]], atol=1e-4)
+    h, labels = maps.of_test_clips(task, Workspace(None, tmp_path))
+    assert labels == [f"label {i}" for i in range(24) if i % 2 and i != 3] and h.shape == (
+        11,
+        257 * 10,
+    )
+    length = (
+        evaluation.frames_of(datasets.DATASETS["toy"].seconds, task.training) * task.frontend.hop
+    )
+    segments = torch.from_numpy(
+        np.stack(audio.segments(soundfile.read(tones[1], dtype="float32")[0], length))
+    )
+    assert np.allclose(
+        h[0], evaluation.blocks(LogSpectrogram(task.frontend)(segments)).mean(0), atol=1e-4
+    )
+    few, some = maps.of_test_clips(task, Workspace(None, tmp_path), limit=3)
+    assert some == ["label 1", "label 13", "label 23"] and np.allclose(
+        few, h[[0, 5, 10]], atol=1e-4
+    )

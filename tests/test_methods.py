@@ -23,7 +23,7 @@ def batch(clips=8, samples=24 * 160, seed=0):
     """Two crops of each of `clips` tones, and two classes that the pitch does not tell."""
     waves = torch.stack([torch.from_numpy(tone(300 + 700 * i, 1.0)) for i in range(clips)]).float()
     waves = waves + 0.02 * torch.randn(waves.shape, generator=gen(seed))
-    first, second = waves[:, :samples], waves[:, 3_000: 3_000 + samples]
+    first, second = waves[:, :samples], waves[:, 3_000 : 3_000 + samples]
     return Batch(first, second, torch.arange(clips), torch.tensor([0, 0, 1, 1] * (clips // 4)))
 
 
@@ -45,10 +45,15 @@ def steps(method, data, count, lr=3e-3):
 
 
 def test_the_methods_are_the_rows_of_the_table_in_order():
-    assert tuple(methods.METHODS) == config.METHODS == ("NONE", "ST", "FT", "SF", "FF", "ASG", "Sup.", "untrained")
+    assert (
+        tuple(methods.METHODS)
+        == config.METHODS
+        == ("NONE", "ST", "FT", "SF", "FF", "ASG", "Sup.", "untrained")
+    )
 
 
 # --- every method ------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name", methods.METHODS)
 def test_a_finite_scalar_whose_gradient_reaches_the_first_layer(name):
@@ -66,7 +71,10 @@ def test_a_finite_scalar_whose_gradient_reaches_the_first_layer(name):
 def test_labels_leak_into_none_but_the_supervised(name):
     method, data = build(name), batch()
     steps(method, data, 1)
-    losses = [method(data._replace(labels=labels), gen(3)).item() for labels in (data.labels, 1 - data.labels)]
+    losses = [
+        method(data._replace(labels=labels), gen(3)).item()
+        for labels in (data.labels, 1 - data.labels)
+    ]
     assert (losses[0] == losses[1]) == (name != "Sup.")
     if name != "Sup.":
         assert method(data._replace(labels=None), gen(3)).item() == losses[0]
@@ -97,6 +105,7 @@ def test_all_methods_start_from_the_same_weights():
 
 # --- the contrastive ones ----------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("name", ["NONE", "untrained"])
 def test_none_is_nt_xent_of_the_two_views(name):
     method, data = build(name), batch()
@@ -124,12 +133,21 @@ def test_both_members_of_a_pair_get_the_same_of_the_methods_moves(name):
     data = batch()
     data = data._replace(second=data.first)
     method, found = build(name, positives=AS_IT_IS), set()
-    least = {"SF": range(15, 115), "ST": range(2, 23), "FT": [0], "FF": [0]}  # L_ms = 30 of 257 bins, of 300 frames
+    least = {
+        "SF": range(15, 115),
+        "ST": range(2, 23),
+        "FT": [0],
+        "FF": [0],
+    }  # L_ms = 30 of 257 bins, of 300 frames
     for seed in range(4):
         first, second = method.views(data, gen(seed))
         assert torch.equal(first, second)
         for plain, moved in zip(first[:8], first[8:]):
-            kinds = {kind for kind in least if any(torch.equal(move(plain, kind, n), moved) for n in least[kind])}
+            kinds = {
+                kind
+                for kind in least
+                if any(torch.equal(move(plain, kind, n), moved) for n in least[kind])
+            }
             assert len(kinds) == 1
             found |= kinds
     assert found == MOVES[name]
@@ -143,6 +161,7 @@ def test_more_negatives_make_a_higher_loss():
 
 
 # --- the supervised one ------------------------------------------------------------------------------------------
+
 
 def test_mixup_mixes_inputs_and_targets_alike():
     targets = torch.eye(5)
@@ -164,9 +183,13 @@ def test_spec_augment_masks_stripes():
     rows, columns = masked.all(2), masked.all(1)
     assert torch.equal(masked, rows[:, :, None] | columns[:, None, :])
     for stripes, most in ((rows, 6), (columns, 12)):  # 12 % each
-        starts = (stripes & ~torch.cat([torch.zeros(300, 1, dtype=torch.bool), stripes[:, :-1]], 1)).sum(1)
+        starts = (
+            stripes & ~torch.cat([torch.zeros(300, 1, dtype=torch.bool), stripes[:, :-1]], 1)
+        ).sum(1)
         assert starts.max() == 2 and stripes.sum(1).max() <= 2 * (most - 1) and stripes.any(0).all()
-        assert 0.5 * (most - 1) < stripes.sum(1).float().mean() < 1.1 * (most - 1)  # two of half the width on average
+        assert (
+            0.5 * (most - 1) < stripes.sum(1).float().mean() < 1.1 * (most - 1)
+        )  # two of half the width on average
 
 
 def test_the_supervised_loss_begins_at_that_of_a_guess():
@@ -174,11 +197,16 @@ def test_the_supervised_loss_begins_at_that_of_a_guess():
     assert build("Sup.")(data, gen(10)).item() == pytest.approx(0.693147, abs=1e-5)  # log 2
     several = methods.build(small(method="Sup."), responses(), classes=3, multi_label=True)
     labels = torch.tensor([[1, 0, 1]] * 8)
-    assert several(data._replace(labels=labels), gen(10)).item() == pytest.approx(0.693147, abs=1e-5)
+    assert several(data._replace(labels=labels), gen(10)).item() == pytest.approx(
+        0.693147, abs=1e-5
+    )
     losses = steps(several, data._replace(labels=labels), 30, 1e-2)
     assert losses[-1] < 0.2
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(config.ConfigError, match="method 'BYOL' is unknown; the study has NONE, ST, FT, SF, FF, ASG"):
+    with pytest.raises(
+        config.ConfigError,
+        match="method 'BYOL' is unknown; the study has NONE, ST, FT, SF, FF, ASG",
+    ):
         replace(small(), method="BYOL")

@@ -9,7 +9,7 @@ from scipy import signal, stats
 from asglib.config import Positives
 from asglib.positives import PositiveTransform, convolve, db_to_gain
 
-NOTHING = dict(rir_probability=0.0, volume_probability=0.0, noise_probability=0.0)
+NOTHING = {"rir_probability": 0.0, "volume_probability": 0.0, "noise_probability": 0.0}
 DELAY = torch.tensor([[0.0, 1.0]])  # an impulse response that shows: one sample later
 
 
@@ -27,6 +27,7 @@ def binomial(count, trials, probability):
 
 
 # --- room impulse responses --------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("samples, taps", [(3_000, 700), (500, 900), (48_000, 8_000)])
 def test_convolution_equals_scipys(samples, taps):
@@ -49,7 +50,11 @@ def test_rooms_are_as_frequent_as_asked(probability):
     plain = torch.isclose(out, x, atol=1e-5).all(1)
     later = torch.isclose(out[:, 1:], x[:, :-1], atol=1e-5).all(1) & (out[:, 0].abs() < 1e-5)
     assert (plain ^ later).all()
-    assert later.sum() == 4_000 * probability if probability in (0, 1) else binomial(later.sum(), 4_000, probability)
+    assert (
+        later.sum() == 4_000 * probability
+        if probability in (0, 1)
+        else binomial(later.sum(), 4_000, probability)
+    )
 
 
 def test_every_room_is_used_equally_often():
@@ -62,8 +67,11 @@ def test_every_room_is_used_equally_often():
 
 # --- volume ------------------------------------------------------------------------------------------------------
 
+
 def test_decibels():
-    np.testing.assert_allclose(db_to_gain(torch.tensor([-20.0, 0, 6.0206, 20])), [0.1, 1, 2, 10], rtol=1e-5)
+    np.testing.assert_allclose(
+        db_to_gain(torch.tensor([-20.0, 0, 6.0206, 20])), [0.1, 1, 2, 10], rtol=1e-5
+    )
 
 
 def test_volume_is_uniform_in_decibels():
@@ -73,7 +81,9 @@ def test_volume_is_uniform_in_decibels():
     assert np.ptp(decibels, axis=1).max() < 1e-4  # one factor a clip
     assert -10 <= decibels.min() < -9.9 and 9.9 < decibels.max() <= 10
     assert stats.kstest(decibels[:, 0], stats.uniform(-10, 20).cdf).pvalue > 1e-3
-    assert stats.kstest(decibels[:, 0], stats.uniform(-9, 19).cdf).pvalue < 1e-6  # the check can fail
+    assert (
+        stats.kstest(decibels[:, 0], stats.uniform(-9, 19).cdf).pvalue < 1e-6
+    )  # the check can fail
 
 
 def test_volume_is_as_frequent_as_asked():
@@ -84,12 +94,15 @@ def test_volume_is_as_frequent_as_asked():
 
 # --- noise -------------------------------------------------------------------------------------------------------
 
+
 def test_noise_is_uniform_and_of_random_intensity():
     added = transform(noise_probability=1.0)(torch.zeros(2_000, 2_000), gen(5)).numpy()
     peak = np.abs(added).max(axis=1)
     assert 0.0299 < peak.max() <= 0.03
     assert stats.kstest(peak / 0.03, stats.uniform(0, 1).cdf).pvalue > 1e-3
-    np.testing.assert_allclose(np.sqrt(3) * added.std(axis=1), peak, rtol=0.08)  # uniform: deviation = peak / sqrt 3
+    np.testing.assert_allclose(
+        np.sqrt(3) * added.std(axis=1), peak, rtol=0.08
+    )  # uniform: deviation = peak / sqrt 3
     shape = (added / peak[:, None]).ravel()[::4]
     assert stats.kstest(shape, stats.uniform(-1, 2).cdf).pvalue > 1e-3
     assert abs(np.corrcoef(shape[1:], shape[:-1])[0, 1]) < 0.01
@@ -103,17 +116,23 @@ def test_noise_is_as_frequent_as_asked_and_not_scaled_by_the_volume():
 
 # --- the draws ---------------------------------------------------------------------------------------------------
 
+
 def test_the_three_are_drawn_apart():
     """Whether a clip gets a room says nothing about its noise."""
     x = torch.zeros(4_000, 16)
     x[:, 0] = 1
     out = transform(rir_probability=0.5, noise_probability=0.5)(x, gen(7))
     room, noise = (out[:, 0].abs() < 0.1).numpy(), (out[:, 3:].abs() > 1e-6).any(1).numpy()
-    assert binomial((room & noise).sum(), 4_000, 0.25) and binomial((room & ~noise).sum(), 4_000, 0.25)
+    assert binomial((room & noise).sum(), 4_000, 0.25) and binomial(
+        (room & ~noise).sum(), 4_000, 0.25
+    )
 
 
 def test_same_seed_same_bits():
-    x, everything = waves(8, 500), PositiveTransform(Positives(), torch.rand(3, 50, generator=gen(8)))
+    x, everything = (
+        waves(8, 500),
+        PositiveTransform(Positives(), torch.rand(3, 50, generator=gen(8))),
+    )
     before = x.clone()
     assert torch.equal(everything(x, gen(9)), everything(x, gen(9)))
     assert not torch.equal(everything(x, gen(9)), everything(x, gen(10)))

@@ -19,7 +19,9 @@ def test_its_make_targets_exist():
 def test_its_commands_are_known():
     words = set(re.findall(r"python -m asglib ([a-z]+)", README))
     assert len(words) >= 4
-    said = subprocess.run([sys.executable, "-m", "asglib", "--help"], cwd=ROOT, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-m", "asglib", "--help"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
     assert words <= set(re.findall(r"^    ([a-z]+)\b", said, re.M))
 
 
@@ -40,8 +42,18 @@ def test_every_decision_is_stated_once_and_referenced_in_the_code():
 
 
 def test_no_address_of_a_package_registry_is_in_the_tree():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    text = [path for path in tracked if path.endswith((".py", ".md", ".toml", ".txt", ".yml", "Makefile", "run"))]
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    text = [
+        path
+        for path in tracked
+        if path.endswith((".py", ".md", ".toml", ".txt", ".yml", "Makefile", "run"))
+    ]
     assert len(text) > 40
-    bad = [path for path in text if re.search("index" + r"-url|pypi\." + "org", (ROOT / path).read_text())]
+    bad = [
+        path
+        for path in text
+        if re.search("index" + r"-url|pypi\." + "org", (ROOT / path).read_text())
+    ]
     assert bad == []

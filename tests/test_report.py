@@ -17,17 +17,26 @@ from bs4 import BeautifulSoup
 from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from asglib import report
-from asglib.report import display
+from asglib.study import report
+from asglib.study.report import display
 
-PIXEL = base64.b64encode(bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f8ff1f00030302"
-    "00efbfa7db0000000049454e44ae426082")).decode()
-GOOD = {"profile": "small", "commit": "abc123", "command": "python -m asglib reproduce --profile small --only 02"}
+PIXEL = base64.b64encode(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f8ff1f00030302"
+        "00efbfa7db0000000049454e44ae426082"
+    )
+).decode()
+GOOD = {
+    "profile": "small",
+    "commit": "abc123",
+    "command": "python -m asglib reproduce --profile small --only 02",
+}
 
 
 def image(alt: str | None = "A dot.", kind: str = "image/png", data: str = PIXEL):
-    return new_output("display_data", {kind: data}, metadata={kind: {"alt": alt}} if alt is not None else {})
+    return new_output(
+        "display_data", {kind: data}, metadata={kind: {"alt": alt}} if alt is not None else {}
+    )
 
 
 def markup(text: str):
@@ -36,9 +45,14 @@ def markup(text: str):
 
 def executed(path: Path, *outputs, cells=()) -> Path:
     """Write an executed notebook whose third cell has these outputs."""
-    notebook = new_notebook(cells=[
-        new_markdown_cell("# Two moves\n\nText."), new_markdown_cell("## Look\n\n### Closer\n\n## Look"),
-        new_code_cell("show(1)", outputs=list(outputs)), *cells])
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("# Two moves\n\nText."),
+            new_markdown_cell("## Look\n\n### Closer\n\n## Look"),
+            new_code_cell("show(1)", outputs=list(outputs)),
+            *cells,
+        ]
+    )
     for n, cell in enumerate(notebook.cells):
         cell["id"] = f"c{n}"
     nbformat.write(notebook, path)
@@ -52,18 +66,48 @@ def page(folder: Path, *outputs, cells=(), about=GOOD, previous=None, next=None)
 
 
 def test_a_good_page_has_everything_a_reader_needs(tmp_path):
-    cells = [new_code_cell("import this", metadata={"tags": ["hide-input"]}),
-             new_code_cell("SEED = 3", metadata={"tags": ["injected-parameters"]})]
-    soup = page(tmp_path, image(), cells=cells, previous=("01_one.html", "One"), next=("index.html#03_x", "Three"))
-    assert soup.html["lang"] == "en" and soup.title.text == "Two moves" and len(soup.find_all("h1")) == 1
+    cells = [
+        new_code_cell("import this", metadata={"tags": ["hide-input"]}),
+        new_code_cell("SEED = 3", metadata={"tags": ["injected-parameters"]}),
+    ]
+    soup = page(
+        tmp_path,
+        image(),
+        cells=cells,
+        previous=("01_one.html", "One"),
+        next=("index.html#03_x", "Three"),
+    )
+    assert (
+        soup.html["lang"] == "en"
+        and soup.title.text == "Two moves"
+        and len(soup.find_all("h1")) == 1
+    )
     assert [a["href"] for a in soup.select("#page-contents a")] == ["#look", "#closer", "#look-2"]
     assert all(len(soup.find_all(id=name)) == 1 for name in ("look", "closer", "look-2"))
-    assert {a["href"] for a in soup.select(".neighbours a")} == {"01_one.html", "index.html", "index.html#03_x"}
+    assert {a["href"] for a in soup.select(".neighbours a")} == {
+        "01_one.html",
+        "index.html",
+        "index.html#03_x",
+    }
     assert soup.main.img["alt"] == "A dot." and soup.main.img["src"].endswith(PIXEL)
-    folded = {d.summary.text: (d.pre.text.strip(), d.has_attr("open")) for d in soup.find_all("details")}
-    assert folded == {"Code": ("show(1)", False), "Set-up code": ("import this", False),
-                      "Parameters of this run": ("SEED = 3", True)}
-    assert dict(zip([t.text for t in soup.select("dt")], [d.text for d in soup.select("dd")], strict=True)) == GOOD
+    folded = {
+        d.summary.text: (d.pre.text.strip(), d.has_attr("open")) for d in soup.find_all("details")
+    }
+    assert folded == {
+        "Code": ("show(1)", False),
+        "Set-up code": ("import this", False),
+        "Parameters of this run": ("SEED = 3", True),
+    }
+    assert (
+        dict(
+            zip(
+                [t.text for t in soup.select("dt")],
+                [d.text for d in soup.select("dd")],
+                strict=True,
+            )
+        )
+        == GOOD
+    )
     assert soup.find(class_="banner") is None and soup.find("script") is None
     assert not re.search(r"(src|href)=.?(https?:)?//", str(soup))
 
@@ -84,15 +128,34 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
 DEFECTS = {
     "png without alt": (image(None), "02_two.html, cell 3 (show(1)): image without alt text"),
     "blank alt": (image("  "), "cell 3 (show(1)): image without alt text"),
-    "svg without alt": (image(None, "image/svg+xml", SVG), "cell 3 (show(1)): image without alt text"),
-    "img without alt": (markup(f'<img src="data:,{PIXEL}">'), "cell 3 (show(1)): image without alt text"),
+    "svg without alt": (
+        image(None, "image/svg+xml", SVG),
+        "cell 3 (show(1)): image without alt text",
+    ),
+    "img without alt": (
+        markup(f'<img src="data:,{PIXEL}">'),
+        "cell 3 (show(1)): image without alt text",
+    ),
     "unnamed drawing": (markup(SVG), "drawing without aria-label"),
-    "external image": (markup('<img alt="x" src="https://example.org/x">'), "external address https://example.org/x"),
-    "external link": (markup('<a href="//example.org">x</a>'), "external address //example.org in href"),
-    "external style": (markup("<style>p { src: url('http://example.org/x') }</style>"), "external address in a style"),
+    "external image": (
+        markup('<img alt="x" src="https://example.org/x">'),
+        "external address https://example.org/x",
+    ),
+    "external link": (
+        markup('<a href="//example.org">x</a>'),
+        "external address //example.org in href",
+    ),
+    "external style": (
+        markup("<style>p { src: url('http://example.org/x') }</style>"),
+        "external address in a style",
+    ),
     "script": (markup("<script>alert(1)</script>"), "a script"),
-    "error": (new_output("error", ename="ValueError", evalue="boom", traceback=["one", "ValueError: boom"]),
-              "error output: ValueError: boom"),
+    "error": (
+        new_output(
+            "error", ename="ValueError", evalue="boom", traceback=["one", "ValueError: boom"]
+        ),
+        "error output: ValueError: boom",
+    ),
     "second title": (markup("<h1>Again</h1>"), "2 first-level headings"),
     "size": (image(data="A" * (report.LARGEST + 1)), "5.0 MB, above 5 MB"),
 }
@@ -112,12 +175,25 @@ def test_a_planted_defect_is_refused_in_one_sentence_and_leaves_the_old_page(tmp
 def test_a_described_drawing_and_a_player_pass(tmp_path):
     player = markup('<audio controls preload="none" src="data:audio/flac;base64,A"></audio>')
     soup = page(tmp_path, image("A line.", "image/svg+xml", SVG), player)
-    assert base64.b64decode(soup.img["src"].split(",")[1]).decode() == SVG and soup.audio["preload"] == "none"
+    assert (
+        base64.b64decode(soup.img["src"].split(",")[1]).decode() == SVG
+        and soup.audio["preload"] == "none"
+    )
 
 
 def card(name: str, **more) -> dict:
-    return {"name": name, "number": name[:2], "title": f"Title {name}", "status": "ok", "seconds": 61.0,
-            "sentence": "FT helps <direction>.", "figure": PIXEL, "alt": "A dot.", "error": "", **more}
+    return {
+        "name": name,
+        "number": name[:2],
+        "title": f"Title {name}",
+        "status": "ok",
+        "seconds": 61.0,
+        "sentence": "FT helps <direction>.",
+        "figure": PIXEL,
+        "alt": "A dot.",
+        "error": "",
+        **more,
+    }
 
 
 def folder_of_reports(folder: Path) -> Path:
@@ -131,15 +207,33 @@ def folder_of_reports(folder: Path) -> Path:
 def test_the_index_has_one_card_a_notebook(tmp_path):
     soup = BeautifulSoup((folder_of_reports(tmp_path) / "index.html").read_text(), "html.parser")
     first, second = soup.select("li.card")
-    assert "not run" in first.text and "--only 01" in first.text and first.a is None and first.img is None
+    assert (
+        "not run" in first.text
+        and "--only 01" in first.text
+        and first.a is None
+        and first.img is None
+    )
     assert "ok, 1 min 1 s" in second.text and "FT helps <direction>." in second.text
-    assert second.a["href"] == "02_two.html" and second.img["alt"] == "A dot." and second.img["src"].endswith(PIXEL)
+    assert (
+        second.a["href"] == "02_two.html"
+        and second.img["alt"] == "A dot."
+        and second.img["src"].endswith(PIXEL)
+    )
     assert soup.find(class_="banner") and "1 of\n2 notebooks" in soup.main.p.text
-    report.write_card(tmp_path, card("01_one", status="failed", error="ValueError: <boom>", sentence=""))
-    report.index(tmp_path, report.cards(tmp_path, [("01_one", "")]), GOOD | {"differs from the paper": "less <data>"})
+    report.write_card(
+        tmp_path, card("01_one", status="failed", error="ValueError: <boom>", sentence="")
+    )
+    report.index(
+        tmp_path,
+        report.cards(tmp_path, [("01_one", "")]),
+        GOOD | {"differs from the paper": "less <data>"},
+    )
     soup = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
     assert soup.main.find_all("p")[1].text == "What differs from the paper: less <data>."
-    assert soup.select_one("li.card pre").text == "ValueError: <boom>" and soup.find(class_="banner") is None
+    assert (
+        soup.select_one("li.card pre").text == "ValueError: <boom>"
+        and soup.find(class_="banner") is None
+    )
 
 
 def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
@@ -147,13 +241,27 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
     assert report.check(folder) == []
     good = (folder / "02_two.html").read_text()
     for old, new, sentence in [
-            ('alt="A dot."', "", "image without alt text"), ('alt="A dot."', 'alt=""', "image without alt text"),
-            ("<main", '<script src="https://example.org/x"></script><main', "external address https://example.org/x"),
-            ("<main", '<link href="http://example.org/x.css"><main', "external address http://example.org/x.css"),
-            ("<main", '<pre class="output error">NameError: x</pre><main', "error output: NameError: x"),
-            ('href="index.html#01_one"', 'href="01_one.html"', "the link to 01_one.html leads nowhere"),
-            ('href="#closer"', 'href="#further"', "the link to #further leads nowhere"),
-            ("<main", "<!--" + "x" * report.LARGEST + "--><main", "5.0 MB, above 5 MB")]:
+        ('alt="A dot."', "", "image without alt text"),
+        ('alt="A dot."', 'alt=""', "image without alt text"),
+        (
+            "<main",
+            '<script src="https://example.org/x"></script><main',
+            "external address https://example.org/x",
+        ),
+        (
+            "<main",
+            '<link href="http://example.org/x.css"><main',
+            "external address http://example.org/x.css",
+        ),
+        (
+            "<main",
+            '<pre class="output error">NameError: x</pre><main',
+            "error output: NameError: x",
+        ),
+        ('href="index.html#01_one"', 'href="01_one.html"', "the link to 01_one.html leads nowhere"),
+        ('href="#closer"', 'href="#further"', "the link to #further leads nowhere"),
+        ("<main", "<!--" + "x" * report.LARGEST + "--><main", "5.0 MB, above 5 MB"),
+    ]:
         assert old in good
         (folder / "02_two.html").write_text(good.replace(old, new))
         assert any(sentence in line for line in report.check(folder)), sentence
@@ -166,11 +274,18 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
 
 
 def test_provenance_names_every_distinct_source_once():
-    records = [{"commit": "b", "data": "d1", "device": "cpu", "seconds": 30.0, "versions": {"torch": "2"}},
-               {"commit": "a", "data": "d1", "device": "cpu", "seconds": 45.5, "versions": {"torch": "2"}}]
+    records = [
+        {"commit": "b", "data": "d1", "device": "cpu", "seconds": 30.0, "versions": {"torch": "2"}},
+        {"commit": "a", "data": "d1", "device": "cpu", "seconds": 45.5, "versions": {"torch": "2"}},
+    ]
     assert report.provenance(records) == {
-        "commit of the runs": ["a", "b"], "data": ["d1"], "device": ["cpu"], "versions": ["torch 2"], "runs": 2,
-        "time of the runs": "1 min 16 s"}
+        "commit of the runs": ["a", "b"],
+        "data": ["d1"],
+        "device": ["cpu"],
+        "versions": ["torch 2"],
+        "runs": 2,
+        "time of the runs": "1 min 16 s",
+    }
     assert report.provenance([]) == {}
 
 
@@ -193,7 +308,11 @@ def test_figures_are_numbered_described_and_closed(shown):
         figure = pyplot.figure(figsize=(2, 1))
         report.figure(figure, "A square.", caption)
         assert not pyplot.fignum_exists(figure.number)
-    assert [metadata["caption"] for _, metadata in shown[::2]] == ["Figure 1: One.", "Figure 2: Two.", "Figure 1: One."]
+    assert [metadata["caption"] for _, metadata in shown[::2]] == [
+        "Figure 1: One.",
+        "Figure 2: Two.",
+        "Figure 1: One.",
+    ]
     assert shown[0][1]["image/png"]["alt"] == "A square."
     assert base64.b64decode(shown[0][0]["image/png"]).startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="without alt text"):
@@ -203,12 +322,20 @@ def test_figures_are_numbered_described_and_closed(shown):
 
 
 def test_tables_have_caption_and_scopes(shown):
-    report.table(pd.DataFrame({"a": [1.25, None]}, index=pd.Index(["<x>", "y"], name="set")), "T & U.", digits=1)
+    report.table(
+        pd.DataFrame({"a": [1.25, None]}, index=pd.Index(["<x>", "y"], name="set")),
+        "T & U.",
+        digits=1,
+    )
     report.table(pd.DataFrame({"a": [1]}), "Plain.")
     first, second = (BeautifulSoup(data, "html.parser") for data, _ in shown)
     assert first.caption.text == "Table 1: T & U."
     assert [(t.text, t["scope"]) for t in first.find_all("th")] == [
-        ("set", "col"), ("a", "col"), ("<x>", "row"), ("y", "row")]
+        ("set", "col"),
+        ("a", "col"),
+        ("<x>", "row"),
+        ("y", "row"),
+    ]
     assert [t.text for t in first.find_all("td")] == ["1.2", "–"]
     assert [t.text for t in second.find_all("th")] == ["a"]
 
@@ -221,7 +348,13 @@ def test_sound_keeps_its_level_and_the_highest_octave(shown):
     assert rate == 16000 and np.abs(played - wave).max() <= 2**-15
     assert soup.audio["preload"] == "none" and "autoplay" not in soup.audio.attrs
     assert soup.figcaption.text == "Sound 1: A flipped tone.Very high and quiet."
-    for wrong in (np.zeros((2, 100)), np.zeros(0), np.zeros(80_001), np.full(9, 1.5), np.full(9, np.nan)):
+    for wrong in (
+        np.zeros((2, 100)),
+        np.zeros(0),
+        np.zeros(80_001),
+        np.full(9, 1.5),
+        np.full(9, np.nan),
+    ):
         with pytest.raises(ValueError, match="^Sound "):
             report.audio(wrong, 16000, "Wrong.", "Wrong.")
 
@@ -233,7 +366,10 @@ def test_a_finding_is_shown_and_recorded_and_says_that_it_was_reached(shown, mon
     pyplot.close(figure)
     bundle = shown[0][0]
     stored = bundle[report.FINDING]
-    assert bundle["text/markdown"] == "**Finding.** It helps." and json.loads(json.dumps(stored)) == stored
+    assert (
+        bundle["text/markdown"] == "**Finding.** It helps."
+        and json.loads(json.dumps(stored)) == stored
+    )
     assert (stored["number"], stored["sentence"], stored["alt"]) == (7, "It helps.", "A square.")
     assert stored["provenance"]["commit of the runs"] == ["a"] and len(stored["figure"]) < 20_000
     assert json.loads((tmp_path / "status").read_text()) == {"number": 7}
@@ -254,7 +390,9 @@ def test_progress_updates_one_line_on_a_terminal_and_prints_lines_elsewhere():
     progress.update(1, "loss 0.5")
     progress.update(2)  # too soon to be worth a redraw
     progress.close("10 epochs")
-    assert terminal.getvalue().count("epochs: 1/10, loss 0.5") == 1 and "\n" not in terminal.getvalue()
+    assert (
+        terminal.getvalue().count("epochs: 1/10, loss 0.5") == 1 and "\n" not in terminal.getvalue()
+    )
     assert "2/10" not in terminal.getvalue() and lines == ["10 epochs"]
     plain = report.Progress("epochs", 10, lines.append, every=0, stream=io.StringIO())
     plain.update(5)
@@ -266,7 +404,7 @@ def test_text_colours_reach_a_contrast_of_4_5():
     names = dict(re.findall(r"--(\w+): (#\w{6})", css))
 
     def luminance(colour: str) -> float:
-        channels = [int(colour[k:k + 2], 16) / 255 for k in (1, 3, 5)]
+        channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -274,6 +412,11 @@ def test_text_colours_reach_a_contrast_of_4_5():
         light, dark = sorted((luminance(a), luminance(b)), reverse=True)
         return (light + 0.05) / (dark + 0.05)
 
-    texts = [names[key] for key in ("text", "soft", "link", "bad", "good")] + re.findall(r"\{ color: (#\w{6})", css)
+    texts = [names[key] for key in ("text", "soft", "link", "bad", "good")] + re.findall(
+        r"\{ color: (#\w{6})", css
+    )
     assert len(texts) >= 9 and contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert min(contrast(text, ground) for text in texts for ground in ("#ffffff", names["panel"])) >= 4.5
+    assert (
+        min(contrast(text, ground) for text in texts for ground in ("#ffffff", names["panel"]))
+        >= 4.5
+    )

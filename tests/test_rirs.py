@@ -8,7 +8,7 @@ import pyroomacoustics
 import pytest
 import soundfile
 
-from asglib import rirs
+from asglib.data import rirs
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def click(path, at=0, rate=16_000, channels=1, length=800, value=0.5):
 
 # --- simulated rooms ---------------------------------------------------------------------------------------------
 
+
 def test_bank_is_normalised(simulated):
     assert simulated.shape == (64, 8_000) and simulated.dtype == np.float32
     np.testing.assert_allclose(np.sum(simulated.astype(np.float64) ** 2, axis=1), 1, atol=1e-5)
@@ -55,32 +56,48 @@ def test_decay_follows_sabine(simulated):
 
 def test_longer_t60_decays_slower_in_the_same_room():
     room = rirs.draw(rirs.Simulation())[0]
-    times = [t20(rirs.normalise(rirs.simulate(rirs.Room(room.size, t60, room.source, room.microphone), 30), 8_000))
-             for t60 in (0.25, 0.45, 0.75)]
+    times = [
+        t20(
+            rirs.normalise(
+                rirs.simulate(rirs.Room(room.size, t60, room.source, room.microphone), 30), 8_000
+            )
+        )
+        for t60 in (0.25, 0.45, 0.75)
+    ]
     assert times[0] < 0.8 * times[1] and times[1] < 0.8 * times[2]
 
 
 def test_direct_path_takes_the_time_sound_needs():
     room = rirs.Room((6.0, 5.0, 3.0), 0.3, (1.0, 2.5, 1.5), (4.43, 2.5, 1.5))  # 3.43 m apart: 10 ms
     response = rirs.simulate(room, 3)
-    fractional_delay_filter = 40  # samples: half of pyroomacoustics' 81-tap filter, in front of every reflection
+    fractional_delay_filter = (
+        40  # samples: half of pyroomacoustics' 81-tap filter, in front of every reflection
+    )
     assert abs(int(np.argmax(np.abs(response))) - (160 + fractional_delay_filter)) <= 1
 
 
 def test_rooms_keep_their_limits():
     rooms = rirs.draw(rirs.Simulation())
-    assert len(rooms) == 64 and rooms == rirs.draw(rirs.Simulation()) != rirs.draw(rirs.Simulation(seed=1))
+    assert len(rooms) == 64 and rooms == rirs.draw(rirs.Simulation()) != rirs.draw(
+        rirs.Simulation(seed=1)
+    )
     for room in rooms:
-        assert all(low <= side <= high for low, side, high in zip((3, 3, 2.5), room.size, (10, 8, 4)))
+        assert all(
+            low <= side <= high for low, side, high in zip((3, 3, 2.5), room.size, (10, 8, 4))
+        )
         assert 0.2 <= room.t60 <= 0.8
         for place in (room.source, room.microphone):
             assert all(0.5 <= x <= side - 0.5 for x, side in zip(place, room.size))
 
 
 def test_same_bytes_in_another_process(simulated, tmp_path):
-    code = ("import hashlib, sys; from pathlib import Path; from asglib import rirs; "
-            "print(hashlib.sha256(rirs.bank('simulated', Path(sys.argv[1])).tobytes()).hexdigest()[:16])")
-    other = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    code = (
+        "import hashlib, sys; from pathlib import Path; from asglib.data import rirs; "
+        "print(hashlib.sha256(rirs.bank('simulated', Path(sys.argv[1])).tobytes()).hexdigest()[:16])"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
     assert rirs.describe("simulated", simulated).endswith(other.stdout.strip())
 
 
@@ -108,6 +125,7 @@ def test_cache_is_used_and_keyed(tmp_path, monkeypatch):
 
 # --- folders -----------------------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def slr28(tmp_path):
     """Three rooms with the same file name, a two-channel real response, an isotropic and a point-source noise."""
@@ -116,15 +134,19 @@ def slr28(tmp_path):
         click(top / f"simulated_rirs/{size}room/Room001/Room001-00001.wav", 20 * number)
         (top / f"simulated_rirs/{size}room/rir_list").write_text(
             f"--rir-id {size}-Room001-00001 --room-id {size}-Room001 "
-            f"RIRS_NOISES/simulated_rirs/{size}room/Room001/Room001-00001.wav\n")
+            f"RIRS_NOISES/simulated_rirs/{size}room/Room001/Room001-00001.wav\n"
+        )
     real = top / "real_rirs_isotropic_noises"
     click(real / "air_type1_air_binaural_lecture_0_1.wav", 30, channels=2)
     click(real / "RVB2014_type1_noise_largeroom1_1.wav", 40)
-    (real / "rir_list").write_text("--rir-id air_lecture --room-id lecture --rt-60 0.8 RIRS_NOISES/"
-                                   "real_rirs_isotropic_noises/air_type1_air_binaural_lecture_0_1.wav\n"
-                                   "--rir-id gone --room-id x RIRS_NOISES/real_rirs_isotropic_noises/gone.wav\n\n")
-    (real / "noise_list").write_text("--noise-id n RIRS_NOISES/real_rirs_isotropic_noises/"
-                                     "RVB2014_type1_noise_largeroom1_1.wav\n")
+    (real / "rir_list").write_text(
+        "--rir-id air_lecture --room-id lecture --rt-60 0.8 RIRS_NOISES/"
+        "real_rirs_isotropic_noises/air_type1_air_binaural_lecture_0_1.wav\n"
+        "--rir-id gone --room-id x RIRS_NOISES/real_rirs_isotropic_noises/gone.wav\n\n"
+    )
+    (real / "noise_list").write_text(
+        "--noise-id n RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_largeroom1_1.wav\n"
+    )
     click(top / "pointsource_noises/noise-free-sound-0000.wav", 50)
     return tmp_path
 
@@ -132,7 +154,12 @@ def slr28(tmp_path):
 @pytest.mark.parametrize("below", ["", "RIRS_NOISES"])
 def test_slr28_keeps_rooms_apart_and_noises_out(slr28, below):
     frame = rirs.index(slr28 / below)
-    assert frame.id.tolist() == ["air_lecture", "large-Room001-00001", "medium-Room001-00001", "small-Room001-00001"]
+    assert frame.id.tolist() == [
+        "air_lecture",
+        "large-Room001-00001",
+        "medium-Room001-00001",
+        "small-Room001-00001",
+    ]
     assert frame.kind.tolist() == ["real", "simulated", "simulated", "simulated"]
     assert frame.room.tolist() == ["lecture", "large-Room001", "medium-Room001", "small-Room001"]
     assert frame.path.nunique() == 4
@@ -141,7 +168,9 @@ def test_slr28_keeps_rooms_apart_and_noises_out(slr28, below):
 
 def test_channel_0_trimmed_and_unit_energy(slr28):
     response = rirs.bank(str(slr28), slr28, 300)[0]
-    expected = np.zeros(300)  # 0.5 and its half 100 samples later, divided by the root of their energy
+    expected = np.zeros(
+        300
+    )  # 0.5 and its half 100 samples later, divided by the root of their energy
     expected[[0, 100]] = np.array([1, 0.5]) / np.sqrt(1.25)
     np.testing.assert_allclose(response, expected, atol=1e-4)
 
@@ -152,7 +181,9 @@ def test_mit_survey(tmp_path):
     click(tmp_path / "extra.wav")
     for folder in (tmp_path, tmp_path / "Audio"):
         frame = rirs.index(folder)
-        assert frame.id.tolist() == ["h001_Bedroom_65txts", "h002_Car_3txts"] and set(frame.set) == {"MIT survey"}
+        assert frame.id.tolist() == ["h001_Bedroom_65txts", "h002_Car_3txts"] and set(
+            frame.set
+        ) == {"MIT survey"}
 
 
 def test_reverbdb_same_name_everywhere(tmp_path):
@@ -173,7 +204,9 @@ def test_own_folder_is_resampled(tmp_path):
     assert rirs.index(tmp_path).id.tolist() == ["hall/1.flac", "kitchen/1.wav"]
     hall, kitchen = rirs.bank(str(tmp_path), tmp_path, 600)
     assert np.argmax(np.abs(kitchen)) == 0
-    assert abs(int(np.argmax(np.abs(kitchen[20:]))) + 20 - 36) <= 1  # the echo: 100 samples of 44.1 kHz
+    assert (
+        abs(int(np.argmax(np.abs(kitchen[20:]))) + 20 - 36) <= 1
+    )  # the echo: 100 samples of 44.1 kHz
     assert np.argmax(np.abs(hall[20:])) + 20 == 100
 
 
@@ -184,13 +217,19 @@ def test_large_folder_is_a_seeded_choice(tmp_path, monkeypatch):
     chosen = rirs.bank(str(tmp_path), tmp_path, 400)
     assert chosen.shape == (5, 400)
     np.testing.assert_array_equal(chosen, rirs.bank(str(tmp_path), tmp_path, 400))
-    assert "own unknown (12 found): 5 responses of 400 samples" in rirs.describe(str(tmp_path), chosen)
+    assert "own unknown (12 found): 5 responses of 400 samples" in rirs.describe(
+        str(tmp_path), chosen
+    )
 
 
 # --- errors: one sentence each -----------------------------------------------------------------------------------
 
+
 def test_errors_say_what_and_where(tmp_path):
-    with pytest.raises(rirs.RirError, match=r"nowhere: no such folder of impulse responses; give an existing one or"):
+    with pytest.raises(
+        rirs.RirError,
+        match=r"nowhere: no such folder of impulse responses; give an existing one or",
+    ):
         rirs.bank(str(tmp_path / "nowhere"), tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(rirs.RirError, match=r"empty: no impulse responses \(wav or flac\) found"):
@@ -198,7 +237,9 @@ def test_errors_say_what_and_where(tmp_path):
     with pytest.raises(rirs.RirError, match=r"length is 0 samples"):
         rirs.bank("simulated", tmp_path, 0)
     soundfile.write(tmp_path / "empty/silent.wav", np.zeros(100), 16_000)
-    with pytest.raises(rirs.RirError, match=r"silent.wav: no impulse response can be read \(it is silent"):
+    with pytest.raises(
+        rirs.RirError, match=r"silent.wav: no impulse response can be read \(it is silent"
+    ):
         rirs.bank(str(tmp_path / "empty"), tmp_path)
     (tmp_path / "empty/silent.wav").write_bytes(b"not audio")
     with pytest.raises(rirs.RirError, match=r"silent.wav: no impulse response can be read"):

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from asglib.results.statistics import StatisticsError, cluster_draws, d_prime, mean_t, paired_bootstrap, paired_t
+from asglib.study.statistics import (
+    StatisticsError,
+    cluster_draws,
+    d_prime,
+    mean_t,
+    paired_bootstrap,
+    paired_t,
+)
 
 ASG = [71.2, 73.4, 70.9, 72.8, 74.0]
 NONE = [69.8, 72.9, 71.1, 70.0, 71.9]
@@ -15,7 +22,9 @@ NONE = [69.8, 72.9, 71.1, 70.0, 71.9]
 def test_paired_t_is_scipys(n, level):
     ours = paired_t(ASG[:n], NONE[:n], level)
     theirs = stats.ttest_rel(ASG[:n], NONE[:n]).confidence_interval(level)
-    assert ours.n == n and (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert ours.n == n and (ours.low, ours.high) == pytest.approx(
+        (theirs.low, theirs.high), abs=1e-12
+    )
 
 
 def test_paired_t_by_hand():
@@ -37,8 +46,14 @@ def test_pairing_matters():
         (lambda: paired_t([1, 2], [1, 2, 3]), "same seeds on both sides, got 2 and 3"),
         (lambda: paired_t([1, np.nan], [1, 2]), "values_a must be one row of finite numbers"),
         (lambda: paired_t([1, 2], [1, 3], level=95), "between 0 and 1"),
-        (lambda: paired_bootstrap([1, 0], [1], np.random.default_rng(0)), "same clips on both sides, got 2 and 1"),
-        (lambda: paired_bootstrap([1, 0], [0, 0], np.random.default_rng(0), ["a", "a"]), "at least 2 groups .* got 1"),
+        (
+            lambda: paired_bootstrap([1, 0], [1], np.random.default_rng(0)),
+            "same clips on both sides, got 2 and 1",
+        ),
+        (
+            lambda: paired_bootstrap([1, 0], [0, 0], np.random.default_rng(0), ["a", "a"]),
+            "at least 2 groups .* got 1",
+        ),
         (lambda: d_prime(1.2), r"\[0, 1\], got 1.2"),
     ],
 )
@@ -50,7 +65,9 @@ def test_refused_in_one_sentence(call, told):
 
 def test_bootstrap_of_two_groups_is_the_binomial():
     # groups with mean differences 1 and 0: a draw's mean is 0, 1/2 or 1 with chances 1/4, 1/2, 1/4
-    draws = cluster_draws([1, 1, 0, 0], ["a", "a", "b", "b"], [0] * 4, np.random.default_rng(0), 40_000)[:, 0]
+    draws = cluster_draws(
+        [1, 1, 0, 0], ["a", "a", "b", "b"], [0] * 4, np.random.default_rng(0), 40_000
+    )[:, 0]
     values, counts = np.unique(draws, return_counts=True)
     assert values.tolist() == [0, 0.5, 1]
     assert counts / 40_000 == pytest.approx([0.25, 0.5, 0.25], abs=0.01)
@@ -70,7 +87,9 @@ def test_bootstrap_agrees_with_the_normal_interval():
     ours = paired_bootstrap(a, b, rng, draws=4000)
     difference = a.astype(float) - b
     half = 1.96 * difference.std() / np.sqrt(2000)
-    assert (ours.low, ours.high) == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.003)
+    assert (ours.low, ours.high) == pytest.approx(
+        (difference.mean() - half, difference.mean() + half), abs=0.003
+    )
     assert ours.mean == pytest.approx(difference.mean()) and ours.n == 2000
 
 
@@ -82,8 +101,12 @@ def test_same_generator_same_interval():
 
 def test_t_intervals_cover_in_93_to_97_percent_of_2000_trials():
     rng = np.random.default_rng(3)
-    trials = rng.normal(70, 3, (2000, 5, 1)) + rng.normal([1.5, 0.0], 1.0, (2000, 5, 2))  # a seed moves both sides
-    covered = [low <= 1.5 <= high for _, low, high, _ in (paired_t(t[:, 0], t[:, 1]) for t in trials)]
+    trials = rng.normal(70, 3, (2000, 5, 1)) + rng.normal(
+        [1.5, 0.0], 1.0, (2000, 5, 2)
+    )  # a seed moves both sides
+    covered = [
+        low <= 1.5 <= high for _, low, high, _ in (paired_t(t[:, 0], t[:, 1]) for t in trials)
+    ]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
@@ -91,7 +114,9 @@ def test_grouping_repairs_the_coverage_of_clustered_clips():
     rng, covered = np.random.default_rng(4), []
     speaker = np.repeat(np.arange(30), 10)
     for _ in range(200):
-        a = rng.random(300) < rng.beta(3, 1, 30)[speaker]  # a speaker's clips are easy or hard together; mean 0.75
+        a = (
+            rng.random(300) < rng.beta(3, 1, 30)[speaker]
+        )  # a speaker's clips are easy or hard together; mean 0.75
         b = rng.random(300) < 0.6
         pair = [paired_bootstrap(a, b, rng, groups, draws=400) for groups in (speaker, None)]
         covered.append([low <= 0.15 <= high for _, low, high, _ in pair])
@@ -101,5 +126,7 @@ def test_grouping_repairs_the_coverage_of_clustered_clips():
 
 def test_d_prime():
     assert d_prime(0.5) == 0
-    assert d_prime(stats.norm.cdf(1 / np.sqrt(2))) == pytest.approx(1)  # two unit normals one deviation apart
+    assert d_prime(stats.norm.cdf(1 / np.sqrt(2))) == pytest.approx(
+        1
+    )  # two unit normals one deviation apart
     assert d_prime(0.2) == pytest.approx(-d_prime(0.8))

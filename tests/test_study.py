@@ -11,7 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from asglib import report, study
+from asglib.study import build as study
+from asglib.study import report
 
 PARAMETERS = 'PROFILE: str = "unset"  # which\nRATE: float = 0.5  # a rate'
 
@@ -36,11 +37,21 @@ def batch(tmp_path_factory):
     source = root / "notebooks"
     source.mkdir()
     notebook(source, "01_good", finding(1, "f'{PROFILE} {RATE!r}'"), parameters=PARAMETERS)
-    notebook(source, "02_error", "raise ValueError('boom: give 3')", finding(2), parameters=PARAMETERS)
-    notebook(source, "03_killed", "import os; os.kill(os.getpid(), 9)", finding(3), parameters=PARAMETERS)
+    notebook(
+        source, "02_error", "raise ValueError('boom: give 3')", finding(2), parameters=PARAMETERS
+    )
+    notebook(
+        source, "03_killed", "import os; os.kill(os.getpid(), 9)", finding(3), parameters=PARAMETERS
+    )
     notebook(source, "04_silent", "1 + 1", parameters=PARAMETERS)
-    notebook(source, "05_blind", "from IPython.display import Image, display\nimport base64\n"
-             "display({'image/png': base64.b64encode(b'x').decode()}, raw=True)", finding(5), parameters=PARAMETERS)
+    notebook(
+        source,
+        "05_blind",
+        "from IPython.display import Image, display\nimport base64\n"
+        "display({'image/png': base64.b64encode(b'x').decode()}, raw=True)",
+        finding(5),
+        parameters=PARAMETERS,
+    )
     notebook(source, "06_runs", finding(6), parameters=PARAMETERS)
     notebook(source, "10_last", finding(10), parameters=PARAMETERS)
     lines, asked = [], []
@@ -50,13 +61,24 @@ def batch(tmp_path_factory):
         if name == "06_runs":
             raise OSError("no space left")
 
-    status = study.reproduce("smoke", source, root / "html", parameters={"RATE": 1e-05}, workers=2, ensure=ensure,
-                             echo=lines.append, executed_dir=root / "executed")
+    status = study.reproduce(
+        "smoke",
+        source,
+        root / "html",
+        parameters={"RATE": 1e-05},
+        workers=2,
+        ensure=ensure,
+        echo=lines.append,
+        executed_dir=root / "executed",
+    )
     return root, status, lines, asked
 
 
 def cards(root: Path) -> dict[str, dict]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted((root / "html" / "cards").glob("*.json"))}
+    return {
+        path.stem: json.loads(path.read_text())
+        for path in sorted((root / "html" / "cards").glob("*.json"))
+    }
 
 
 def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(batch):
@@ -64,26 +86,36 @@ def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(b
     assert status == 1 and asked == sorted(asked) and len(asked) == 7
     errors = {name: card.get("error") for name, card in cards(root).items()}
     assert errors == {
-        "01_good": None, "02_error": "ValueError: boom: give 3",
+        "01_good": None,
+        "02_error": "ValueError: boom: give 3",
         "03_killed": "nbclient.exceptions.DeadKernelError: Kernel died",
         "04_silent": "04_silent.ipynb has 0 findings; its end calls report.finding(4, ...) once.",
         "05_blind": "05_blind.html, cell 4 (from IPython.display import Image, displ): image without alt text; "
-                    "show it with report.figure(fig, alt, caption).",
-        "06_runs": "no space left", "10_last": None}
+        "show it with report.figure(fig, alt, caption).",
+        "06_runs": "no space left",
+        "10_last": None,
+    }
     index = BeautifulSoup((root / "html" / "index.html").read_text(), "html.parser")
     states = [item.select_one(".status").text.split(",")[0] for item in index.select("li.card")]
     assert states == ["ok", "failed", "failed", "failed", "failed", "failed", "ok"]
     assert "ValueError: boom: give 3" in index.text and "Kernel died" in index.text
-    assert lines[-1].startswith("2 of 7 notebooks done; read ") and any("03_killed failed: " in line for line in lines)
+    assert lines[-1].startswith("2 of 7 notebooks done; read ") and any(
+        "03_killed failed: " in line for line in lines
+    )
 
 
 def test_parameters_and_profile_reach_the_notebook_unchanged(batch):
     root, *_ = batch
     assert cards(root)["01_good"]["sentence"] == "smoke 1e-05"  # a float, not YAML's text "1e-05"
     page = BeautifulSoup((root / "html" / "01_good.html").read_text(), "html.parser")
-    about = dict(zip([t.text for t in page.select("dt")], [d.text for d in page.select("dd")], strict=True))
+    about = dict(
+        zip([t.text for t in page.select("dt")], [d.text for d in page.select("dd")], strict=True)
+    )
     assert about["profile"] == "smoke" and about["parameters"] == "RATE=1e-05"
-    assert about["command"] == "python -m asglib reproduce --profile smoke --only 01" and "torch" in about["versions"]
+    assert (
+        about["command"] == "python -m asglib reproduce --profile smoke --only 01"
+        and "torch" in about["versions"]
+    )
     assert page.find(class_="banner")
 
 
@@ -92,14 +124,21 @@ def test_a_failed_notebook_has_a_page_that_says_so_and_keeps_its_log(batch):
     page = (root / "html" / "02_error.html").read_text()
     assert "ValueError: boom: give 3" in page and "failed" in page
     kept = {path.name for path in (root / "executed").iterdir()}
-    assert {"01_good.ipynb", "10_last.ipynb", "02_error.failed.ipynb", "02_error.failed.log"} <= kept
+    assert {
+        "01_good.ipynb",
+        "10_last.ipynb",
+        "02_error.failed.ipynb",
+        "02_error.failed.log",
+    } <= kept
     assert "02_error.ipynb" not in kept and not [name for name in kept if name.startswith(".")]
 
 
 def test_links_follow_the_order_of_the_notebooks_and_lead_somewhere(batch):
     root, *_ = batch
     page = BeautifulSoup((root / "html" / "10_last.html").read_text(), "html.parser")
-    assert page.find("a", rel="prev")["href"] == "06_runs.html" and page.find("a", rel="next") is None
+    assert (
+        page.find("a", rel="prev")["href"] == "06_runs.html" and page.find("a", rel="next") is None
+    )
     assert page.find("a", rel="prev").text == "← Title of 06_runs"
     problems = report.check(root / "html")
     assert len(problems) == 5 and all(": failed: " in line for line in problems)
@@ -109,30 +148,62 @@ def test_one_notebook_alone_keeps_the_others_cards(batch):
     root, *_ = batch
     before = cards(root)
     notebook(root / "notebooks", "04_silent", finding(4, "'Now it speaks.'"))
-    assert study.reproduce("smoke", root / "notebooks", root / "html", only=["4"], echo=lambda line: None,
-                           executed_dir=root / "executed") == 0
+    assert (
+        study.reproduce(
+            "smoke",
+            root / "notebooks",
+            root / "html",
+            only=["4"],
+            echo=lambda line: None,
+            executed_dir=root / "executed",
+        )
+        == 0
+    )
     after = cards(root)
-    assert after.pop("04_silent")["sentence"] == "Now it speaks." and before.pop("04_silent")["status"] == "failed"
+    assert (
+        after.pop("04_silent")["sentence"] == "Now it speaks."
+        and before.pop("04_silent")["status"] == "failed"
+    )
     assert after == before
     index = BeautifulSoup((root / "html" / "index.html").read_text(), "html.parser")
     assert "3 of\n7 notebooks" in index.main.p.text
 
 
-@pytest.mark.parametrize(("request_", "sentence"), [
-    ({"parameters": {"RAET": 1}}, "01_a.ipynb has no parameter RAET; it has PROFILE, RATE."),
-    ({"only": ["07"]}, "There is no notebook '07'; there are 01_a, 02_b."),
-    ({"parameters": {"PROFILE": "small"}}, "PROFILE='small' contradicts the profile 'smoke'; give one of the two."),
-    ({"notebooks_dir": "nowhere"}, "nowhere: no notebook named NN_*.ipynb; give the folder of the study's notebooks."),
-])
-def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(tmp_path, monkeypatch, request_, sentence):
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        ({"parameters": {"RAET": 1}}, "01_a.ipynb has no parameter RAET; it has PROFILE, RATE."),
+        ({"only": ["07"]}, "There is no notebook '07'; there are 01_a, 02_b."),
+        (
+            {"parameters": {"PROFILE": "small"}},
+            "PROFILE='small' contradicts the profile 'smoke'; give one of the two.",
+        ),
+        (
+            {"notebooks_dir": "nowhere"},
+            "nowhere: no notebook named NN_*.ipynb; give the folder of the study's notebooks.",
+        ),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
+    tmp_path, monkeypatch, request_, sentence
+):
     monkeypatch.setattr(study, "start", lambda *_: pytest.fail("nothing may start"))
     for name in ("01_a", "02_b", "helper"):
         notebook(tmp_path, name, parameters=PARAMETERS)
     lines = []
     asked = {"notebooks_dir": tmp_path, **request_}
     asked["notebooks_dir"] = tmp_path / asked["notebooks_dir"]
-    assert study.reproduce("smoke", out_dir=tmp_path / "html", echo=lines.append, executed_dir=tmp_path / "x",
-                           ensure=lambda name: pytest.fail("nothing may be computed"), **asked) == 2
+    assert (
+        study.reproduce(
+            "smoke",
+            out_dir=tmp_path / "html",
+            echo=lines.append,
+            executed_dir=tmp_path / "x",
+            ensure=lambda name: pytest.fail("nothing may be computed"),
+            **asked,
+        )
+        == 2
+    )
     assert len(lines) == 1 and lines[0].endswith(sentence) and not (tmp_path / "html").exists()
 
 
@@ -141,7 +212,10 @@ def test_a_page_beside_one_that_was_never_made_links_to_its_card(tmp_path):
     lone = study.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {})
     assert study._neighbour(lone, "02_b", -1) == ("index.html#01_a", "A")
     (tmp_path / "03_c.html").touch()
-    assert study._neighbour(lone, "02_b", 1) == ("03_c.html", "C") and study._neighbour(lone, "03_c", 1) is None
+    assert (
+        study._neighbour(lone, "02_b", 1) == ("03_c.html", "C")
+        and study._neighbour(lone, "03_c", 1) is None
+    )
 
 
 def test_an_interrupted_batch_ends_its_children_and_publishes_nothing(tmp_path, monkeypatch):
@@ -158,6 +232,12 @@ def test_an_interrupted_batch_ends_its_children_and_publishes_nothing(tmp_path, 
     monkeypatch.setattr(study, "start", start)
     monkeypatch.setattr(study.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        study.reproduce("smoke", tmp_path, tmp_path / "html", echo=lambda line: None, executed_dir=tmp_path / "x")
+        study.reproduce(
+            "smoke",
+            tmp_path,
+            tmp_path / "html",
+            echo=lambda line: None,
+            executed_dir=tmp_path / "x",
+        )
     assert children[0].process.returncode is not None and os.listdir(tmp_path / "x") == []
     assert not (tmp_path / "html").exists()

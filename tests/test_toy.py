@@ -9,9 +9,9 @@ import pytest
 import soundfile
 import torch
 
-from asglib import toy
 from asglib.adversaries import flip_time
 from asglib.config import Frontend
+from asglib.data import toy
 from asglib.frontend import LogSpectrogram
 
 FACTORS = list(toy.CLASSES)
@@ -27,12 +27,13 @@ def clip(seed=0, **ids):
 
 # --- the index ---------------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("corpus", list(toy.CORPORA))
 def test_every_combination_is_equally_frequent(corpus):
     """Then each factor is balanced and no two say anything of each other, in either split."""
     index = toy.plan(corpus)
     combinations = len(toy.CORPORA[corpus]) * len(toy.REGISTERS) * 2 * 2
-    for split, rows in index.groupby("split"):
+    for _split, rows in index.groupby("split"):
         counts = rows.groupby(FACTORS).size()
         assert len(counts) == combinations and counts.nunique() == 1 and counts.iloc[0] >= 2
     assert set(index.split) == {"train", "test"} and not index.path.duplicated().any()
@@ -45,6 +46,7 @@ def test_the_two_corpora_share_no_pattern():
 
 
 # --- on disk -----------------------------------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
@@ -68,7 +70,12 @@ def test_clips_are_flac_of_one_rate_and_length(built):
     (folder, _), (index, _) = built
     for path in index.path[:10]:
         header = soundfile.info(str(folder / path))
-        assert (header.format, header.samplerate, header.channels, header.frames) == ("FLAC", 16_000, 1, 12_800)
+        assert (header.format, header.samplerate, header.channels, header.frames) == (
+            "FLAC",
+            16_000,
+            1,
+            12_800,
+        )
 
 
 def test_train_and_test_are_different_draws(built):
@@ -90,12 +97,17 @@ def test_what_is_there_is_not_written_again(built):
     (folder / missing).unlink()
     toy.build(folder)
     assert (folder / missing).read_bytes() == content
-    assert all((folder / path).stat().st_mtime_ns == time for path, time in kept.items() if path != missing)
+    assert all(
+        (folder / path).stat().st_mtime_ns == time for path, time in kept.items() if path != missing
+    )
 
 
 # --- what the factors are ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("ids", [factors(*ids) for ids in itertools.product((0, 3, 5), (0, -1), (0, 1), (0, 1))])
+
+@pytest.mark.parametrize(
+    "ids", [factors(*ids) for ids in itertools.product((0, 3, 5), (0, -1), (0, 1), (0, 1))]
+)
 def test_waves_are_waves(ids):
     wave = toy.clip(ids, np.random.default_rng(1))
     assert wave.dtype == np.float32 and wave.shape == (12_800,)
@@ -109,8 +121,11 @@ def band(register):
 @pytest.mark.parametrize("pattern", range(6))
 def test_a_register_moves_the_spectrum_by_the_stated_hertz(pattern):
     """With all else drawn alike, the spectrum slides up and keeps its shape."""
+
     def spectrum(register):
-        return np.abs(np.fft.rfft(clip(2, pattern=pattern, register=register), 16_000))[:7_500]  # 1 Hz a bin
+        return np.abs(np.fft.rfft(clip(2, pattern=pattern, register=register), 16_000))[
+            :7_500
+        ]  # 1 Hz a bin
 
     lowest = spectrum(0)
     for register in range(1, len(toy.REGISTERS)):
@@ -125,7 +140,7 @@ def test_a_register_lies_where_its_name_says(pattern):
     for register, hertz in enumerate(toy.REGISTERS):
         assert toy.CLASSES["register"][register] == f"{hertz:.0f} Hz"
         energy = np.abs(np.fft.rfft(clip(4, pattern=pattern, register=register), 16_000)) ** 2
-        inside = energy[int(hertz) - 150: int(hertz) + 1_650].sum()
+        inside = energy[int(hertz) - 150 : int(hertz) + 1_650].sum()
         assert inside > 0.75 * energy.sum()
 
 
@@ -136,8 +151,11 @@ def envelope(wave, size=160):
 @pytest.mark.parametrize("pattern", range(6))
 def test_events_begin_hard_and_die_away_unless_reversed(pattern):
     """The energy of an event lies early when it runs forwards and late when it is reversed."""
+
     def centre(direction, seed):
-        loud = envelope(clip(seed, pattern=pattern, direction=direction))[10:44]  # event first, before the click
+        loud = envelope(clip(seed, pattern=pattern, direction=direction))[
+            10:44
+        ]  # event first, before the click
         return (np.arange(34) * loud**2).sum() / (loud**2).sum()
 
     assert all(centre(0, seed) + 6 < centre(1, seed) for seed in range(5))
@@ -146,14 +164,22 @@ def test_events_begin_hard_and_die_away_unless_reversed(pattern):
 @pytest.mark.parametrize("pattern", range(6))
 def test_a_time_flip_turns_direction_and_order_round(pattern):
     """FT of a forwards clip, event first, is nearer to a reversed one, click first, than the clip itself is."""
-    spectrogram = LogSpectrogram(replace(Frontend(), floor=0.1))  # only what is well above the background
+    spectrogram = LogSpectrogram(
+        replace(Frontend(), floor=0.1)
+    )  # only what is well above the background
 
     def nearest(a, b):
         """The highest correlation of two spectrograms over shifts in time."""
-        return max(np.corrcoef(a.flatten(), b.roll(shift, -1).flatten())[0, 1] for shift in range(-30, 31))
+        return max(
+            np.corrcoef(a.flatten(), b.roll(shift, -1).flatten())[0, 1] for shift in range(-30, 31)
+        )
 
-    s, turned = (spectrogram(torch.from_numpy(clip(6, pattern=pattern, register=1, direction=d, order=d))[None])[0]
-                 for d in (0, 1))
+    s, turned = (
+        spectrogram(
+            torch.from_numpy(clip(6, pattern=pattern, register=1, direction=d, order=d))[None]
+        )[0]
+        for d in (0, 1)
+    )
     assert nearest(flip_time(s), turned) > nearest(s, turned) + 0.03
     assert nearest(flip_time(s), turned) > 0.8
 
@@ -166,5 +192,8 @@ def test_order_says_which_comes_first(register):
         spectrum = np.fft.rfft(clip(seed, pattern=1, register=register, order=order))
         hertz = np.fft.rfftfreq(12_800, 1 / 16_000)
         inside = (hertz > low) & (hertz < high)
-        click, event = (envelope(np.fft.irfft(np.where(keep, spectrum, 0), 12_800)) for keep in (~inside, inside))
+        click, event = (
+            envelope(np.fft.irfft(np.where(keep, spectrum, 0), 12_800))
+            for keep in (~inside, inside)
+        )
         assert (click.argmax() < np.average(np.arange(80), weights=event**2)) == bool(order)

@@ -6,38 +6,63 @@ import pytest
 from test_datasets import REAL, TREES
 from test_experiment import QUICK, TINY
 
-from asglib import datasets, experiment, prepare
 from asglib.config import Evaluation
-from asglib.corpus import Place
-from asglib.prepare import inspection
+from asglib.data import index as datasets
+from asglib.data import inspection, prepare
+from asglib.data.workspace import Workspace
+from asglib.study import experiment
 
-FMA, SCENES = "music/fma/music-fma-000{}.wav", ("airport-barcelona-0-0-a", "airport-barcelona-0-1-a",
-                                               "metro_station-paris-12-3-a")
+FMA, SCENES = (
+    "music/fma/music-fma-000{}.wav",
+    ("airport-barcelona-0-0-a", "airport-barcelona-0-1-a", "metro_station-paris-12-3-a"),
+)
 WEAK = "dataset/audio/train/weak"
 TRAPS = {  # what `prepare` says of each tree beside missing and empty files; not_16_khz is a count of files
-    "audioset": {"undecodable": ["audio/eval/undecodable.wav"], "stereo": ["16k/_under_scor_30.wav"],
-                 "shorter_than_usual": ["audio/eval/_/0/-0RWZT-miFs_420.000.flac"], "not_16_khz": 3},
-    "vggsound": {"undecodable": ["audio/undecodable_000004.wav"], "silent": ["audio/silenceclip.wav"],
-                 "shorter_than_usual": ["audio/-1oRfe0FQI8_000060.wav"]},
+    "audioset": {
+        "undecodable": ["audio/eval/undecodable.wav"],
+        "stereo": ["16k/_under_scor_30.wav"],
+        "shorter_than_usual": ["audio/eval/_/0/-0RWZT-miFs_420.000.flac"],
+        "not_16_khz": 3,
+    },
+    "vggsound": {
+        "undecodable": ["audio/undecodable_000004.wav"],
+        "silent": ["audio/silenceclip.wav"],
+        "shorter_than_usual": ["audio/-1oRfe0FQI8_000060.wav"],
+    },
     "librispeech": {},
-    "speech_commands_v1": {"undecodable": ["_background_noise_/pink_noise.wav", "yes/0165e0e8_nohash_1.wav"],
-                           "shorter_than_usual": ["yes/0165e0e8_nohash_0.wav"]},
-    "speech_commands_v2": {"undecodable": ["yes/0165e0e8_nohash_1.wav"],
-                           "shorter_than_usual": ["yes/0165e0e8_nohash_0.wav"]},
+    "speech_commands_v1": {
+        "undecodable": ["_background_noise_/pink_noise.wav", "yes/0165e0e8_nohash_1.wav"],
+        "shorter_than_usual": ["yes/0165e0e8_nohash_0.wav"],
+    },
+    "speech_commands_v2": {
+        "undecodable": ["yes/0165e0e8_nohash_1.wav"],
+        "shorter_than_usual": ["yes/0165e0e8_nohash_0.wav"],
+    },
     "voxceleb1": {},
     "nsynth": {},  # silent tails are no silence
-    "musan": {"too_short": ["noise/sound-bible/noise-sound-bible-0000.wav"],
-              "shorter_than_usual": ["noise/sound-bible/noise-sound-bible-0000.wav"]},
+    "musan": {
+        "too_short": ["noise/sound-bible/noise-sound-bible-0000.wav"],
+        "shorter_than_usual": ["noise/sound-bible/noise-sound-bible-0000.wav"],
+    },
     "esc50": {"not_16_khz": 8},  # nor is silent padding
     "fsdd": {"not_16_khz": 8},
     "notes": {},
-    "desed": {"stereo": [f"{WEAK}/YKK227gPpRn4_30.000_40.000.wav"], "not_16_khz": 5,
-              "shorter_than_usual": [f"{WEAK}/Yshort_clip__0.000_4.000.wav"]},
+    "desed": {
+        "stereo": [f"{WEAK}/YKK227gPpRn4_30.000_40.000.wav"],
+        "not_16_khz": 5,
+        "shorter_than_usual": [f"{WEAK}/Yshort_clip__0.000_4.000.wav"],
+    },
     "tut2018": {"stereo": [f"audio/{name}.wav" for name in SCENES], "not_16_khz": 3},
     "birds2018": {"not_16_khz": 6},
     "spoken_language": {"not_16_khz": 9},
-    "dcase2013": {"stereo": ["scenes_stereo/bus01.wav", "scenes_stereo/tubestation10.wav",
-                             "scenes_stereo_testset/bus01.wav"], "not_16_khz": 3},
+    "dcase2013": {
+        "stereo": [
+            "scenes_stereo/bus01.wav",
+            "scenes_stereo/tubestation10.wav",
+            "scenes_stereo_testset/bus01.wav",
+        ],
+        "not_16_khz": 3,
+    },
 }
 
 
@@ -49,7 +74,13 @@ def named(report, kind):
 def test_prepare_names_the_traps_of_a_tree_and_nothing_else(tmp_path, name):
     TREES[name](tmp_path / "data")
     report = prepare.prepare(name, tmp_path / "data", tmp_path / "cache", 2, echo=lambda line: None)
-    kinds = (*inspection.DEFECTS, "shorter_than_usual", "stereo", "outside_file", "groups_on_both_sides")
+    kinds = (
+        *inspection.DEFECTS,
+        "shorter_than_usual",
+        "stereo",
+        "outside_file",
+        "groups_on_both_sides",
+    )
     found = {kind: named(report, kind) for kind in kinds} | {"not_16_khz": report["not_16_khz"]}
     assert {kind: what for kind, what in found.items() if what} == TRAPS[name]
 
@@ -67,7 +98,11 @@ def copied(name, data):
         folder = data / "ESC-10/audio"
         folder.mkdir(parents=True)
         header, *lines = (source / "meta/esc50.csv").read_text().splitlines()
-        chosen = {tuple(line.split(",")[1:3]): line for line in reversed(lines) if line.split(",")[1] in "135"}
+        chosen = {
+            tuple(line.split(",")[1:3]): line
+            for line in reversed(lines)
+            if line.split(",")[1] in "135"
+        }
         (folder.parent / "meta").mkdir()
         (folder.parent / "meta/esc50.csv").write_text("\n".join([header, *chosen.values()]) + "\n")
         files = [source / "audio" / line.split(",")[0] for line in chosen.values()]
@@ -82,8 +117,10 @@ def test_of_ten_broken_files_all_are_named_and_counted(tmp_path, monkeypatch, na
     folder = copied(name, tmp_path / "data")
     chosen = sorted(folder.iterdir())[::2][:10]
     assert len(list(folder.iterdir())) == clips and len(chosen) == 10
-    hidden, cut, empty = (sorted(f"{folder.name}/{path.name}" for path in part)
-                          for part in (chosen[::2], chosen[1:7:2], chosen[7::2]))
+    hidden, cut, empty = (
+        sorted(f"{folder.name}/{path.name}" for path in part)
+        for part in (chosen[::2], chosen[1:7:2], chosen[7::2])
+    )
     for path in hidden:
         (folder.parent / path).rename(tmp_path / path.split("/")[1])
     for path in cut:
@@ -91,15 +128,27 @@ def test_of_ten_broken_files_all_are_named_and_counted(tmp_path, monkeypatch, na
     for path in empty:
         (folder.parent / path).write_bytes(b"")
     monkeypatch.setattr(prepare, "CLIPS", 4)  # the spectrogram's statistics are another test's
-    place = Place(tmp_path / "data", tmp_path / "runs")
+    place = Workspace(tmp_path / "data", tmp_path / "runs")
     report = prepare.prepare(name, place.data, place.cache, 2, echo=lambda line: None)
     assert (report["missing"], report["empty"]) == (hidden, empty)
     assert sorted(named(report, "truncated") + named(report, "undecodable")) == cut
     text = (place.cache / f"prepare/{name}.md").read_text()
-    assert len(hidden + cut + empty) == 10 and all(f"`{path}`" in text for path in hidden + cut + empty)
-    record = experiment.Evaluator(None, place)(Evaluation(None, name, task, "frozen", QUICK, 0, TINY.frontend))
+    assert len(hidden + cut + empty) == 10 and all(
+        f"`{path}`" in text for path in hidden + cut + empty
+    )
+    record = experiment.Evaluator(None, place)(
+        Evaluation(None, name, task, "frozen", QUICK, 0, TINY.frontend)
+    )
     counts = record["counts"]
-    assert counts["missing"] == 7 and counts["train"] + counts["test"] + len(counts["skipped"]) == clips - 7
-    assert {item["path"] for item in counts["skipped"]} <= {str((folder.parent / path).resolve()) for path in cut}
-    assert record["data"] == report["fingerprint"] == datasets.fingerprint(
-        datasets.load(name, place.data, place.cache), folder.parent)
+    assert (
+        counts["missing"] == 7
+        and counts["train"] + counts["test"] + len(counts["skipped"]) == clips - 7
+    )
+    assert {item["path"] for item in counts["skipped"]} <= {
+        str((folder.parent / path).resolve()) for path in cut
+    }
+    assert (
+        record["data"]
+        == report["fingerprint"]
+        == datasets.fingerprint(datasets.load(name, place.data, place.cache), folder.parent)
+    )

@@ -17,8 +17,10 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 SHARED = {"config", "files", "batch"}  # the rooms of the ground floor that others on it may use
-MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-           for path in sorted(LIBRARY.rglob("*.py"))}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(LIBRARY.rglob("*.py"))
+}
 TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 
 
@@ -31,7 +33,9 @@ def imports(module):
     found = set()
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
-            found |= {room(alias.name) for alias in node.names if alias.name.split(".")[0] == "asglib"}
+            found |= {
+                room(alias.name) for alias in node.names if alias.name.split(".")[0] == "asglib"
+            }
         if isinstance(node, ast.ImportFrom) and node.module == "asglib":
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("asglib."):
@@ -40,24 +44,36 @@ def imports(module):
 
 
 def functions(module):
-    return [node for node in ast.walk(TREES[module]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return [
+        node
+        for node in ast.walk(TREES[module])
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
 
 
 def test_the_library_is_there():
-    assert len(MODULES) > 30 and {"asglib.loss", "asglib.methods.asg", "asglib.datasets"} <= set(MODULES)
+    assert len(MODULES) > 30 and {"asglib.loss", "asglib.methods.asg", "asglib.datasets"} <= set(
+        MODULES
+    )
     assert {room(m) for m in MODULES} - {""} <= set(FLOOR), "a new room needs a floor in FLOORS"
 
 
 def upwards(floor_of, edges):
     """Imports that do not point down: to a higher floor, or on the ground floor to another room."""
-    return [(a, b) for a, b in edges if floor_of[b] > floor_of[a] or (floor_of[a] == 0 and b not in SHARED)]
+    return [
+        (a, b)
+        for a, b in edges
+        if floor_of[b] > floor_of[a] or (floor_of[a] == 0 and b not in SHARED)
+    ]
 
 
 def test_imports_point_down():
     edges = {(room(m), other) for m in MODULES if room(m) for other in imports(m)}
     assert len(edges) > 40 and ("training", "loss") not in edges and ("methods", "loss") in edges
     assert not upwards(FLOOR, edges)
-    assert upwards(FLOOR, {("loss", "methods")}) and upwards(FLOOR, {("loss", "encoder")})  # the check can fail
+    assert upwards(FLOOR, {("loss", "methods")}) and upwards(
+        FLOOR, {("loss", "encoder")}
+    )  # the check can fail
 
 
 def test_there_are_no_circles():
@@ -72,8 +88,12 @@ def test_there_are_no_circles():
 def test_the_rooms_keep_to_their_trade():
     """Training knows no method's name, methods know no data set's, figures run no model."""
     assert not {"methods", "datasets", "adversaries", "loss"} & imports("asglib.training")
-    assert not any({"datasets", "toy", "training"} & imports(m) for m in MODULES if room(m) == "methods")
-    assert not {"encoder", "methods", "training", "evaluation", "experiment"} & imports("asglib.figures")
+    assert not any(
+        {"datasets", "toy", "training"} & imports(m) for m in MODULES if room(m) == "methods"
+    )
+    assert not {"encoder", "methods", "training", "evaluation", "experiment"} & imports(
+        "asglib.figures"
+    )
     texts = {m: ast.unparse(TREES[m]) for m in MODULES}
     names = [m for m in MODULES if "'NONE'" in texts[m] or "'ASG'" in texts[m]]
     assert "asglib.methods" in names and "asglib.training" not in names
@@ -86,25 +106,46 @@ def test_style(module):
     assert first.endswith((".", ":", "?")), "the first line of the docstring is a sentence"
     assert len(lines) <= 300
     for node in ast.walk(tree):
-        assert not (isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names))
+        assert not (
+            isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+        )
         assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "a bare except"
         assert not (isinstance(node, ast.Name) and node.id == "NotImplementedError"), "a stub"
     for function in functions(module):
         length = function.end_lineno - function.lineno + 1
         assert length <= 60, f"{function.name} has {length} lines"
         body = function.body[1:] if ast.get_docstring(function) else function.body
-        nothing = [isinstance(node, ast.Pass) or isinstance(getattr(node, "value", None), ast.Constant)
-                   and isinstance(node, ast.Expr) for node in body]
+        nothing = [
+            isinstance(node, ast.Pass)
+            or isinstance(getattr(node, "value", None), ast.Constant)
+            and isinstance(node, ast.Expr)
+            for node in body
+        ]
         assert not all(nothing), f"{function.name} does nothing"
 
 
 def test_no_name_is_left_to_chance():
     """All randomness takes a generator: nothing draws from or seeds a global stream outside of a fork."""
-    forbidden = set("seed rand randn randint choice shuffle permutation normal uniform RandomState".split())
+    forbidden = {
+        "seed",
+        "rand",
+        "randn",
+        "randint",
+        "choice",
+        "shuffle",
+        "permutation",
+        "normal",
+        "uniform",
+        "RandomState",
+    }
     found = []
     for module, tree in TREES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in forbidden:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in forbidden
+            ):
                 owner = ast.unparse(node.func.value)
                 if owner in ("np.random", "numpy.random", "random"):
                     found.append((module, ast.unparse(node)))

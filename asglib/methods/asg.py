@@ -13,7 +13,15 @@ from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
 from asglib.positives import PositiveTransform
 
-MOVES = {"NONE": (), "untrained": (), "ST": ("ST",), "FT": ("FT",), "SF": ("SF",), "FF": ("FF",), "ASG": ("FT", "FF", "SF")}
+MOVES = {
+    "NONE": (),
+    "untrained": (),
+    "ST": ("ST",),
+    "FT": ("FT",),
+    "SF": ("SF",),
+    "FF": ("FF",),
+    "ASG": ("FT", "FF", "SF"),
+}
 
 
 class ASG(nn.Module):
@@ -45,5 +53,7 @@ class ASG(nn.Module):
 
     def forward(self, batch: Batch, generator: Generator) -> Tensor:
         first, second = self.views(batch, generator)
-        z = self.head(self.encoder(torch.cat([first, second])))  # one forward: one batch for batch normalisation
-        return nt_xent(z[: len(first)], z[len(first):], self.config.temperature)
+        z = self.head(
+            self.encoder(torch.cat([first, second]))
+        )  # one forward: one batch for batch normalisation
+        return nt_xent(z[: len(first)], z[len(first) :], self.config.temperature)

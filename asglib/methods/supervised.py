@@ -20,7 +20,14 @@ class Supervised(nn.Module):
 
     needs_labels = True
 
-    def __init__(self, config: Pretraining, classes: int, multi_label: bool, mean: float = 0.0, std: float = 1.0):
+    def __init__(
+        self,
+        config: Pretraining,
+        classes: int,
+        multi_label: bool,
+        mean: float = 0.0,
+        std: float = 1.0,
+    ):
         super().__init__()
         self.classes, self.multi_label = classes, multi_label
         self.frontend = LogSpectrogram(config.frontend)
@@ -30,7 +37,11 @@ class Supervised(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, batch: Batch, generator: Generator) -> Tensor:
-        targets = batch.labels.float() if self.multi_label else F.one_hot(batch.labels, self.classes).float()
+        targets = (
+            batch.labels.float()
+            if self.multi_label
+            else F.one_hot(batch.labels, self.classes).float()
+        )
         mixed, targets = mixup(self.frontend(batch.first), targets, generator)
         logits = self.head(self.encoder(spec_augment(mixed, self.encoder.mean, generator))).float()
         if self.multi_label:
@@ -49,11 +60,15 @@ def mixup(x: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Ten
     return mix(x), mix(targets)
 
 
-def spec_augment(x: Tensor, fill: Tensor, generator: Generator, masks: int = 2, share: float = 0.12) -> Tensor:
+def spec_augment(
+    x: Tensor, fill: Tensor, generator: Generator, masks: int = 2, share: float = 0.12
+) -> Tensor:
     """`masks` stripes of up to `share` of the bins and of the frames set to `fill`: [B, F, T] (D15)."""
     for axis in (1, 2):
         size = x.shape[axis]
-        place = torch.arange(size, device=x.device).view(*[-1 if a == axis else 1 for a in range(3)])
+        place = torch.arange(size, device=x.device).view(
+            *[-1 if a == axis else 1 for a in range(3)]
+        )
         for _ in range(masks):
             width, start = torch.rand((2, len(x), 1, 1), generator=generator, device=x.device)
             width = (width * share * size).floor()

@@ -1,0 +1,1 @@
+"""The study: plans, runs, tables, verdicts, figures, reports."""

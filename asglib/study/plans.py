@@ -1,0 +1,110 @@
+"""Which runs each table needs (paper section 3): lists of Evaluation made from a profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from asglib.config import ABLATION, SETTINGS, Evaluation, Frontend, Pretraining, Profile
+
+CONTROLS = (
+    "spectrogram",
+    "untrained",
+)  # in every table: a linear classifier without an encoder, and one on chance
+
+
+def front_end(profile: Profile, mel: bool) -> Frontend:
+    """The profile's front end, linear or mel (table 5)."""
+    linear = profile.pretraining.frontend
+    return replace(linear, n_mels=profile.n_mels) if mel else linear
+
+
+def pretraining(
+    profile: Profile, method: str, seed: int, mel: bool = False, corpus: str | None = None
+) -> Pretraining:
+    """The profile's pretraining of one method; Sup. and untrained differ from the others as section 3.4 says."""
+    base = profile.supervised if method == "Sup." and profile.supervised else profile.pretraining
+    run = replace(base, seed=seed, frontend=front_end(profile, mel), corpus=corpus or base.corpus)
+    if method == "untrained":
+        return replace(run, method=method, warmup_epochs=0, epochs=0)
+    return replace(run, method=method)
+
+
+def evaluations(
+    profile: Profile,
+    method: str,
+    tasks: tuple[str, ...],
+    setting: str = "frozen",
+    mel: bool = False,
+    corpus: str | None = None,
+) -> list[Evaluation]:
+    """One method on `tasks` ("set/task") for every seed; method "spectrogram" is the control without an encoder."""
+    training = profile.frozen if setting == "frozen" else profile.fine_tuning
+    return [
+        Evaluation(
+            None if method == "spectrogram" else pretraining(profile, method, seed, mel, corpus),
+            *task.split("/"),
+            setting,
+            training,
+            seed,
+            front_end(profile, mel),
+        )
+        for seed in profile.seeds
+        for task in tasks
+    ]
+
+
+def controls(
+    profile: Profile, tasks: tuple[str, ...], tuned: tuple[str, ...] = (), mel: bool = False
+) -> list[Evaluation]:
+    """CONTROLS frozen on `tasks`, and training from scratch on those in `tuned`."""
+    frozen = [e for method in CONTROLS for e in evaluations(profile, method, tasks, mel=mel)]
+    return frozen + evaluations(profile, "untrained", tuned, "fine-tuned", mel)
+
+
+def ablation(profile: Profile) -> list[Evaluation]:
+    """Table 4, with ASG beside the single moves; this table has the profile's further seeds too."""
+    profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
+    return [
+        *controls(profile, profile.tasks),
+        *(e for method in ABLATION for e in evaluations(profile, method, profile.tasks)),
+    ]
+
+
+def spectrogram_type(profile: Profile) -> list[Evaluation]:
+    """Table 5: linear and mel, with and without ASG, frozen and fine-tuned."""
+    found = []
+    for mel in (False, True):
+        found += controls(profile, profile.tasks, profile.fine_tuned_tasks, mel)
+        for method in ("NONE", "ASG"):
+            found += evaluations(profile, method, profile.tasks, mel=mel)
+            found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned", mel)
+    return found
+
+
+def pretraining_data(profile: Profile) -> list[Evaluation]:
+    """Table 6: two pretraining corpora, each supervised, without and with ASG; and training from scratch (3.5)."""
+    pretrained = [
+        e
+        for corpus in profile.corpora
+        for method in ("Sup.", "NONE", "ASG")
+        for setting in SETTINGS
+        for e in evaluations(profile, method, profile.corpora_tasks, setting, corpus=corpus)
+    ]
+    return controls(profile, profile.corpora_tasks, profile.corpora_tasks) + pretrained
+
+
+def evaluation(profile: Profile) -> list[Evaluation]:
+    """Tables 2 and 3: ASG beside the controls, NONE and the supervised model."""
+    found = controls(profile, profile.evaluation_tasks, profile.fine_tuned_tasks)
+    for method in ("NONE", "Sup.", "ASG"):
+        found += evaluations(profile, method, profile.evaluation_tasks)
+        found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned")
+    return found
+
+
+PLANS = {"05": ablation, "06": spectrogram_type, "07": pretraining_data, "08": evaluation}
+
+
+def everything(profile: Profile) -> list[Evaluation]:
+    """Every evaluation of the study, each once, in the order of the notebooks."""
+    return list(dict.fromkeys(e for plan in PLANS.values() for e in plan(profile)))
