@@ -252,7 +252,7 @@ def readme(folder: Path) -> str:
 def levels(frame: pd.DataFrame, profile: Profile) -> str:
     """One sentence: where the systems stand beside the controls, on average; what a difference is a difference of."""
     systems = [*plans.CONTROLS, "NONE", "Sup.", "ASG"]
-    cells = results.cells(frame, systems, list(profile.tasks), corpus=profile.pretraining.corpus)
+    cells = results.cells_of(frame, systems, list(profile.tasks), corpus=profile.pretraining.corpus)
     average = cells[cells["column"] == results.AVERAGE].set_index("row")["text"]
     told = ", ".join(f"{name} {average[name]}" for name in systems)
     return (
