@@ -18,7 +18,7 @@ from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asglib.study import report
-from asglib.study.report import display
+from asglib.study.report import checks, display, findings
 
 PIXEL = base64.b64encode(
     bytes.fromhex(
@@ -96,7 +96,7 @@ def test_a_good_page_has_everything_a_reader_needs(tmp_path):
     assert folded == {
         "Code": ("show(1)", False),
         "Set-up code": ("import this", False),
-        "Parameters of this run": ("SEED = 3", True),
+        "Parameters of this run": ("SEED = 3", False),
     }
     assert (
         dict(
@@ -181,7 +181,7 @@ def test_a_described_drawing_and_a_player_pass(tmp_path):
     )
 
 
-def card(name: str, **more) -> dict:
+def entry(name: str, **more) -> dict:
     return {
         "name": name,
         "number": name[:2],
@@ -198,15 +198,15 @@ def card(name: str, **more) -> dict:
 
 def folder_of_reports(folder: Path) -> Path:
     page(folder, image(), previous=("index.html#01_one", "One"))
-    report.write_card(folder, card("02_two"))
+    report.write_entry(folder, entry("02_two"))
     titles = [("01_one", "Title 01_one"), ("02_two", "Title 02_two")]
-    report.index(folder, report.cards(folder, titles), {**GOOD, "profile": "smoke"})
+    report.index(folder, report.entries(folder, titles), {**GOOD, "profile": "smoke"})
     return folder
 
 
-def test_the_index_has_one_card_a_notebook(tmp_path):
+def test_the_index_has_one_entry_a_notebook(tmp_path):
     soup = BeautifulSoup((folder_of_reports(tmp_path) / "index.html").read_text(), "html.parser")
-    first, second = soup.select("li.card")
+    first, second = soup.select("li.entry")
     assert (
         "not run" in first.text
         and "--only 01" in first.text
@@ -219,19 +219,19 @@ def test_the_index_has_one_card_a_notebook(tmp_path):
         and second.img["alt"] == "A dot."
         and second.img["src"].endswith(PIXEL)
     )
-    assert soup.find(class_="banner") and "1 of\n2 notebooks" in soup.main.p.text
-    report.write_card(
-        tmp_path, card("01_one", status="failed", error="ValueError: <boom>", sentence="")
+    assert soup.find(class_="banner") and "1 of 2 notebooks" in soup.select_one(".made").text
+    report.write_entry(
+        tmp_path, entry("01_one", status="failed", error="ValueError: <boom>", sentence="")
     )
     report.index(
         tmp_path,
-        report.cards(tmp_path, [("01_one", "")]),
+        report.entries(tmp_path, [("01_one", "")]),
         GOOD | {"differs from the paper": "less <data>"},
     )
     soup = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
-    assert soup.main.find_all("p")[1].text == "What differs from the paper: less <data>."
+    assert soup.select_one(".limits").text.endswith("differs from the paper: less <data>.")
     assert (
-        soup.select_one("li.card pre").text == "ValueError: <boom>"
+        soup.select_one("li.entry pre").text == "ValueError: <boom>"
         and soup.find(class_="banner") is None
     )
 
@@ -266,9 +266,9 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
         (folder / "02_two.html").write_text(good.replace(old, new))
         assert any(sentence in line for line in report.check(folder)), sentence
     (folder / "02_two.html").write_text(good)
-    report.write_card(folder, card("03_three"))
-    assert report.check(folder) == ["03_three.html is missing: its card says that it is there."]
-    report.write_card(folder, card("03_three", status="failed", error="boom"))
+    report.write_entry(folder, entry("03_three"))
+    assert report.check(folder) == ["03_three.html is missing: its entry says that it is there."]
+    report.write_entry(folder, entry("03_three", status="failed", error="boom"))
     assert report.check(folder) == ["03_three: failed: boom"]
     assert len(report.check(folder / "nowhere")) == 2  # nothing to check is not "nothing wrong"
 
@@ -298,7 +298,7 @@ def shown(monkeypatch) -> list:
         seen.append((thing if raw else thing.data, metadata))
 
     monkeypatch.setattr(display, "display", collect)
-    monkeypatch.setattr(report, "emit", collect)
+    monkeypatch.setattr(findings, "display", collect)
     monkeypatch.setattr(display, "_numbers", {"Figure": {}, "Table": {}, "Sound": {}})
     return seen
 

@@ -27,7 +27,7 @@ def notebook(folder: Path, name: str, *cells: str, parameters: str = "") -> None
 
 
 def finding(number: int, sentence: str = "'Seen.'") -> str:
-    return f"from asglib import report\nreport.finding({number}, {sentence})"
+    return f"from asglib.study import report\nreport.finding({number}, {sentence})"
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +74,17 @@ def batch(tmp_path_factory):
     return root, status, lines, asked
 
 
-def cards(root: Path) -> dict[str, dict]:
+def entries(root: Path) -> dict[str, dict]:
     return {
         path.stem: json.loads(path.read_text())
-        for path in sorted((root / "html" / "cards").glob("*.json"))
+        for path in sorted((root / "html" / "entries").glob("*.json"))
     }
 
 
 def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(batch):
     root, status, lines, asked = batch
     assert status == 1 and asked == sorted(asked) and len(asked) == 7
-    errors = {name: card.get("error") for name, card in cards(root).items()}
+    errors = {name: entry.get("error") for name, entry in entries(root).items()}
     assert errors == {
         "01_good": None,
         "02_error": "ValueError: boom: give 3",
@@ -96,7 +96,7 @@ def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(b
         "10_last": None,
     }
     index = BeautifulSoup((root / "html" / "index.html").read_text(), "html.parser")
-    states = [item.select_one(".status").text.split(",")[0] for item in index.select("li.card")]
+    states = [item.select_one(".status").text.split(",")[0] for item in index.select("li.entry")]
     assert states == ["ok", "failed", "failed", "failed", "failed", "failed", "ok"]
     assert "ValueError: boom: give 3" in index.text and "Kernel died" in index.text
     assert lines[-1].startswith("2 of 7 notebooks done; read ") and any(
@@ -106,7 +106,7 @@ def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(b
 
 def test_parameters_and_profile_reach_the_notebook_unchanged(batch):
     root, *_ = batch
-    assert cards(root)["01_good"]["sentence"] == "smoke 1e-05"  # a float, not YAML's text "1e-05"
+    assert entries(root)["01_good"]["sentence"] == "smoke 1e-05"  # a float, not YAML's text "1e-05"
     page = BeautifulSoup((root / "html" / "01_good.html").read_text(), "html.parser")
     about = dict(
         zip([t.text for t in page.select("dt")], [d.text for d in page.select("dd")], strict=True)
@@ -144,9 +144,9 @@ def test_links_follow_the_order_of_the_notebooks_and_lead_somewhere(batch):
     assert len(problems) == 5 and all(": failed: " in line for line in problems)
 
 
-def test_one_notebook_alone_keeps_the_others_cards(batch):
+def test_one_notebook_alone_keeps_the_others_entries(batch):
     root, *_ = batch
-    before = cards(root)
+    before = entries(root)
     notebook(root / "notebooks", "04_silent", finding(4, "'Now it speaks.'"))
     assert (
         study.reproduce(
@@ -159,14 +159,14 @@ def test_one_notebook_alone_keeps_the_others_cards(batch):
         )
         == 0
     )
-    after = cards(root)
+    after = entries(root)
     assert (
         after.pop("04_silent")["sentence"] == "Now it speaks."
         and before.pop("04_silent")["status"] == "failed"
     )
     assert after == before
     index = BeautifulSoup((root / "html" / "index.html").read_text(), "html.parser")
-    assert "3 of\n7 notebooks" in index.main.p.text
+    assert "3 of 7 notebooks" in index.select_one(".made").text
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
     assert len(lines) == 1 and lines[0].endswith(sentence) and not (tmp_path / "html").exists()
 
 
-def test_a_page_beside_one_that_was_never_made_links_to_its_card(tmp_path):
+def test_a_page_beside_one_that_was_never_made_links_to_its_entry(tmp_path):
     titles = {"01_a": "A", "02_b": "B", "03_c": "C"}
     lone = study.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {})
     assert study._neighbour(lone, "02_b", -1) == ("index.html#01_a", "A")

@@ -164,9 +164,9 @@ def execute(
                 progress.update(len(orders) - len(waiting) - len(running), note)
                 for job in [job for job in running if job.process.poll() is not None]:
                     running.remove(job)
-                    card = publish(batch, job.notebook, job)
-                    failures += [job.notebook] if card["status"] == "failed" else []
-                    progress.say(_line(batch, card))
+                    entry = publish(batch, job.notebook, job)
+                    failures += [job.notebook] if entry["status"] == "failed" else []
+                    progress.say(_line(batch, entry))
                 time.sleep(0.05)
         finally:
             for job in running:
@@ -237,15 +237,15 @@ def outcome(job: Job) -> dict[str, Any]:
 def publish(
     batch: Batch, notebook: Path, job: Job | None = None, error: Exception | None = None
 ) -> dict[str, Any]:
-    """Write page, card and index of a notebook that has ended, and return the card."""
+    """Write page, entry and index of a notebook that has ended, and return the entry."""
     name, seconds = notebook.stem, round(time.monotonic() - job.started, 1) if job else None
     about = batch.about | {"command": f"{batch.about['command']} --only {name[:2]}"}
-    card = {"name": name, "number": name[:2], "title": batch.titles[name], "seconds": seconds}
+    entry = {"name": name, "number": name[:2], "title": batch.titles[name], "seconds": seconds}
     try:
         if error:
             raise error
-        card |= outcome(job) | {"number": name[:2], "status": "ok"}
-        about |= card.pop("provenance") | {"time of the notebook": report.duration(seconds)}
+        entry |= outcome(job) | {"number": name[:2], "status": "ok"}
+        about |= entry.pop("provenance") | {"time of the notebook": report.duration(seconds)}
         report.render(
             Path(f"{job.base}.ipynb"),
             batch.out_dir / f"{name}.html",
@@ -255,14 +255,15 @@ def publish(
         )
         os.replace(f"{job.base}.ipynb", batch.executed_dir / f"{name}.ipynb")
     except Exception as problem:  # a page that cannot be made must not stop the others
-        card |= {"status": "failed", "error": str(problem) or type(problem).__name__}
-        report.failed(batch.out_dir, card, about)
+        entry |= {"status": "failed", "error": str(problem) or type(problem).__name__}
+        report.failed(batch.out_dir, entry, about)
         for kind in ("ipynb", "log") if job else ():
             if Path(f"{job.base}.{kind}").exists():
                 os.replace(f"{job.base}.{kind}", batch.executed_dir / f"{name}.failed.{kind}")
-    report.write_card(batch.out_dir, card)
-    report.index(batch.out_dir, report.cards(batch.out_dir, batch.titles.items()), batch.about)
-    return card
+    report.write_entry(batch.out_dir, entry)
+    entries = report.entries(batch.out_dir, batch.titles.items())
+    report.index(batch.out_dir, entries, batch.about)
+    return entry
 
 
 def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -283,15 +284,15 @@ def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(batch: Batch, card: dict[str, Any]) -> str:
-    if card["status"] == "ok":
-        return f"{card['name']} done in {report.duration(card['seconds'])}"
+def _line(batch: Batch, entry: dict[str, Any]) -> str:
+    if entry["status"] == "ok":
+        return f"{entry['name']} done in {report.duration(entry['seconds'])}"
     where = (
-        f" (see {batch.executed_dir}/{card['name']}.failed.log)"
-        if card["seconds"] is not None
+        f" (see {batch.executed_dir}/{entry['name']}.failed.log)"
+        if entry["seconds"] is not None
         else ""
     )
-    return f"{card['name']} failed: {card['error']}{where}"
+    return f"{entry['name']} failed: {entry['error']}{where}"
 
 
 def _is(notebook: Path, wish: str) -> bool:
@@ -299,7 +300,7 @@ def _is(notebook: Path, wish: str) -> bool:
 
 
 def _neighbour(batch: Batch, name: str, step: int) -> tuple[str, str] | None:
-    """Return address and title of the page before or after; while there is no such page, its card on the index."""
+    """Return address and title of the page before or after; while there is no such page, its entry on the index."""
     names = list(batch.titles)
     if not 0 <= (place := names.index(name) + step) < len(names):
         return None

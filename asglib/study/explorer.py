@@ -65,11 +65,11 @@ def show(
             frontend.config,
         ),
         f"The spectrogram of clip {clip}, and {moved}.",
-        f"Clip {clip}, {moved}.",
+        "The chosen clip as it is, and moved.",  # one caption, so that its number stays
     )
     (sound,) = listen.playable(listen.moved(waves[clip], kind, length, frontend.config))
     display.audio(
-        sound.numpy(), frontend.config.sample_rate, f"Clip {clip}, {moved}.", listen.HOW[kind]
+        sound.numpy(), frontend.config.sample_rate, "The chosen clip, moved.", listen.HOW[kind]
     )
     for name, network in systems.items():
         similar = similarity_to_moved(network, spectrograms.to(device), kind, length)[clip].item()

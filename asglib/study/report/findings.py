@@ -1,0 +1,84 @@
+"""A notebook's finding: one sentence, one figure, and where the numbers come from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import display
+
+from asglib.files import write_atomically
+from asglib.study.report.display import need_alt, png
+from asglib.study.report.progress import duration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FINDING = "application/vnd.asg.finding+json"
+KEY_WIDTH = 960  # pixels at most: as wide as a page
+
+
+def provenance(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return where records come from: distinct commits, data, devices, versions; seconds in all."""
+    records = list(records)
+    versions = {
+        f"{name} {number}"
+        for record in records
+        for name, number in (record.get("versions") or {}).items()
+    }
+    known: dict[str, Any] = {
+        "commit of the runs": _distinct(records, "commit"),
+        "data": _distinct(records, "data"),
+        "device": _distinct(records, "device"),
+        "versions": sorted(versions),
+    }
+    if records:
+        known["runs"] = len(records)
+        seconds = sum(record.get("seconds") or 0.0 for record in records)
+        known["time of the runs"] = duration(seconds)
+    return {name: value for name, value in known.items() if value}
+
+
+def _distinct(records: list[Mapping[str, Any]], key: str) -> list[str]:
+    return sorted({str(record[key]) for record in records if record.get(key)})
+
+
+def finding(
+    number: int,
+    sentence: str,
+    figure: Figure | None = None,
+    alt: str = "",
+    records: Iterable[Mapping[str, Any]] = (),
+    verdicts: Mapping[str, int] | None = None,
+) -> None:
+    """Show a notebook's finding; its page and the index open with it.
+
+    The records behind it fill the provenance at the foot of the page; `verdicts`, a count for
+    each word, are the bar at the top of the index. The batch also asks for a file (ASG_STATUS)
+    that says this line was reached: papermill marks cells as completed that a dead kernel
+    never ran.
+    """
+    if not sentence.strip():
+        raise ValueError(
+            f"Notebook {number:02d} without a finding: say in one sentence what was seen."
+        )
+    image = None
+    if figure is not None:
+        need_alt(alt, f"Key figure of notebook {number:02d}")
+        image = png(figure, min(100, KEY_WIDTH / figure.get_figwidth()))
+    bundle = {
+        "number": number,
+        "sentence": sentence,
+        "figure": image,
+        "alt": alt,
+        "provenance": provenance(records),
+        "verdicts": {word: int(count) for word, count in (verdicts or {}).items()},
+    }
+    text = {"text/markdown": f"**Finding.** {sentence}", "text/plain": sentence}
+    display({**text, FINDING: bundle}, raw=True)
+    if status := os.environ.get("ASG_STATUS"):
+        told = json.dumps({"number": number})
+        write_atomically(Path(status), lambda temporary: temporary.write_text(told))
