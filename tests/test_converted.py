@@ -30,7 +30,7 @@ def by_source(frame):
     """Rows of an index by the path of their FLAC file, and by start where a file has several."""
     flac = frame.path.where(
         frame.path.str.endswith(".flac") & frame.path.str.match("[0-9a-f]{2}/"),
-        frame.path.map(convert.target),
+        frame.path.map(convert.flac_name),
     )
     return frame.assign(path=flac).sort_values(["path", "start"], ignore_index=True)
 

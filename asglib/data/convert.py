@@ -1,4 +1,4 @@
-"""A data set written once as 16 kHz mono FLAC beside an index of the new files (input of paper section 3.2)."""
+"""A data set written once as 16 kHz mono FLAC, with its index (input of paper section 3.2)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 import soxr
 
 from asglib import audio, files
-from asglib.data import converted, listing
-from asglib.data import index as datasets
+from asglib.data import converted, index, listing
 from asglib.data.inspection import UNREADABLE, each
 
 LARGEST_FLAC_BLOCK = 65_535  # samples
@@ -31,105 +31,105 @@ def convert(
     workers: int | None = None,
     echo: Callable[[str], None] = print,
 ) -> Path:
-    """Writes <2 hex>/<file>-<12 hex>.flac (16 bits, soxr HQ) and index.parquet into out/<name>; returns it.
+    """Writes FLAC files (16 bits, soxr HQ) and their index into out/<name>, and returns that.
 
-    `out` is then a data root of its own: `datasets.load` needs nothing else. Files that are there and whole are left
-    alone, so that a killed conversion goes on where it was. Files that cannot be decoded are no rows of the index but
-    among its missing ones, with the reason in out/<name>/convert.json.
+    `out` is then a data root of its own. Files that are there and whole are left alone, so that a
+    killed conversion goes on where it was. Files that cannot be decoded are among the index's
+    missing ones, with the reason in out/<name>/convert.json.
     """
-    frame = datasets.load(name, data_root, cache)
-    folder, place = datasets.find(name, data_root), Path(out) / name
-    if Path(out).resolve() == Path(data_root).resolve() or place.resolve().is_relative_to(
-        folder.resolve()
-    ):
+    clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
+    target = Path(out) / name
+    among = target.resolve().is_relative_to(folder.resolve())
+    if among or Path(out).resolve() == Path(data_root).resolve():
         raise ConvertError(
-            f"{place}: lies among the originals, which must stay what they are; choose a folder for "
-            f"the converted sets that is neither {data_root} nor in {folder}."
+            f"{target}: lies among the originals, which must stay what they are; choose a folder "
+            f"for the converted sets that is neither {data_root} nor in {folder}."
         )
     try:
-        with files.locked(place / converted.LOCK, wait=False):
-            for leftover in (*place.glob("??/.*"), *place.glob(".[0-9]*")):
+        with files.locked(target / converted.LOCK, wait=False):
+            for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
-            sources = list(dict.fromkeys(frame.path))
-            targets = {source: target(source) for source in sources}
-            reasons = each(
-                lambda source: convert_file(folder / source, place / targets[source]),
-                sources,
-                workers,
-                "converting",
-            )
-            failed = {source: reason for source, reason in zip(sources, reasons) if reason}
-            _write_index(frame, targets, failed, folder, place)
+            failed = _convert_all(folder, sorted(set(clips.path)), target, workers)
+            _write_index(clips, failed, folder, target)
     except BlockingIOError:
         raise ConvertError(
-            f"{place}: another process is converting into it; wait for that one."
+            f"{target}: another process is converting into it; wait for that one."
         ) from None
-    echo(
-        f"{place}: {len(sources) - len(failed):,} files converted, {len(failed):,} could not be decoded"
-    )
-    return place
+    done = clips.path.nunique() - len(failed)
+    echo(f"{target}: {done:,} files converted, {len(failed):,} could not be decoded")
+    return target
 
 
-def target(source: str) -> str:
-    """Where a file goes: its stem stays readable, the hash of its path keeps equal stems of two folders apart.
+def flac_name(source: str) -> str:
+    """Where a file goes: its stem stays readable, the hash of its path keeps equal stems apart.
 
-    >>> target("id10001/1zcIwhmdeo4/00001.wav")
+    >>> flac_name("id10001/1zcIwhmdeo4/00001.wav")
     'ce/00001-ceae32b3d922.flac'
     """
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     return f"{digest[:2]}/{Path(source).stem}-{digest}.flac"
 
 
-def convert_file(source: Path, place: Path) -> str:
-    """Converts one file unless `place` is whole and not older; returns why it cannot be decoded, or ""."""
-    if place.exists() and place.stat().st_mtime_ns >= source.stat().st_mtime_ns and whole(place):
+def convert_file(source: Path, target: Path) -> str:
+    """Converts a file unless `target` is whole and not older; why it cannot be decoded, or ""."""
+    newer = target.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+    if newer and is_whole(target):
         return ""
     try:
         wave = audio.read(source)
     except UNREADABLE as error:
         return str(error)
     try:
-        files.write_atomically(place, lambda out: _write(out, wave))
+        files.write_atomically(target, lambda out: _write(out, wave))
     except (OSError, soundfile.LibsndfileError) as error:
         raise ConvertError(
-            f"{place}: cannot be written ({error}); make room or choose another folder, then run it "
-            "again: it goes on where it was."
+            f"{target}: cannot be written ({error}); make room or choose another folder, then run "
+            "it again: it goes on where it was."
         ) from None
     return ""
 
 
-def whole(path: Path, samples: int | None = None) -> bool:
-    """Whether a FLAC file has as many samples as its header says (and as `samples`): its last ones can be decoded."""
+def is_whole(path: Path) -> bool:
+    """Whether a FLAC file has as many samples as its header says: its last ones can be decoded."""
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(path) as file:
             last = min(file.frames, LARGEST_FLAC_BLOCK)
             file.seek(file.frames - last)
-            return len(file.read(last)) == last > 0 and samples in (None, file.frames)
+            return len(file.read(last)) == last > 0
     except (soundfile.LibsndfileError, RuntimeError):
         return False
 
 
 def _write(path: Path, wave: np.ndarray) -> None:  # D35
-    soundfile.write(str(path), wave, audio.RATE, "PCM_16", format="FLAC")
-    if not whole(path, len(wave)):
+    soundfile.write(path, wave, audio.RATE, "PCM_16", format="FLAC")
+    if not is_whole(path) or soundfile.info(path).frames != len(wave):
         raise OSError(f"{len(wave)} samples were written and cannot be read back")
 
 
-def _write_index(frame, targets: dict, failed: dict, folder: Path, place: Path) -> None:
-    index = frame[~frame.path.isin(failed)].assign(path=lambda rows: rows.path.map(targets))
-    index = index.sort_values(["path", "start"], ignore_index=True)
-    index.attrs = frame.attrs | {
-        "missing": listing.Uncopied(sorted({*frame.attrs["missing"], *failed}))
-    }
+def _convert_all(folder: Path, sources: list[str], target: Path, workers) -> dict[str, str]:
+    """Converts the sources; {source: why} of those that cannot be decoded."""
+
+    def task(source: str) -> str:
+        return convert_file(folder / source, target / flac_name(source))
+
+    reasons = each(task, sources, workers, "converting")
+    return {source: reason for source, reason in zip(sources, reasons) if reason}
+
+
+def _write_index(clips: pd.DataFrame, failed: dict, folder: Path, target: Path) -> None:
+    kept = clips[~clips.path.isin(failed)]
+    kept = kept.assign(path=kept.path.map(flac_name))
+    kept = kept.sort_values(["path", "start"], ignore_index=True)
+    missing = listing.Uncopied(sorted({*clips.attrs["missing"], *failed}))
+    kept.attrs = clips.attrs | {"missing": missing}
     about = {
         "source": str(folder),
-        "clips": len(index),
-        "fingerprint": datasets.fingerprint(frame, folder),
+        "clips": len(kept),
+        "fingerprint": index.fingerprint(clips, folder),
         "resampler": f"soxr {soxr.__version__} HQ",
         "format": "FLAC, 16 bits, 16 kHz, mono",
         "failed": failed,
     }
-    files.write_atomically(
-        place / converted.ABOUT, lambda out: out.write_text(json.dumps(about, indent=1))
-    )
-    files.write_atomically(place / converted.INDEX, lambda out: index.to_parquet(out))
+    text = json.dumps(about, indent=1)
+    files.write_atomically(target / converted.ABOUT, lambda out: out.write_text(text))
+    files.write_atomically(target / converted.INDEX, kept.to_parquet)

@@ -11,38 +11,39 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from asglib.data import index as datasets
+from asglib.data import index, listing
 from asglib.data.prepare import read_report
+
+SHOWN = ["state", "found", "published", "missing", "hours", "GB"]
 
 
 def doctor(
     data_root: Path | None, cache: Path, echo: Callable[[str], None] = print
 ) -> pd.DataFrame:
-    """One row a set: present, clips indexed and published, missing files, seconds of sound and bytes, how to get it.
+    """One row a set: its state, clips found and published, missing files, hours, bytes, advice.
 
-    Seconds are known once a set was prepared. Embedded sets are always there: no row. DataError: no such folder.
+    Hours are known once a set was prepared. Embedded sets are always there: no row. DataError: no
+    such folder.
     """
     for key, value in machine(cache).items():
         echo(f"{key}: {value}")
     echo(f"data: {data_root or 'no folder given (--data or ASG_DATA)'}")
-    names = [name for name, data_set in datasets.DATASETS.items() if not data_set.embedded]
-    table = pd.DataFrame([_row(name, data_root, cache) for name in names]).set_index("set")
-    echo(_text(table))
+    names = [name for name, data_set in index.DATASETS.items() if not data_set.embedded]
+    table = pd.DataFrame([_row(name, data_root, cache) for name in names], index=names)
+    echo(table[SHOWN].to_string(na_rep="-", float_format="{:.2f}".format))
     echo(
-        f"disk used: {table['bytes'].sum() / 1e9:.2f} GB by these sets, {_size(cache.parent) / 1e9:.2f} GB by runs in "
-        f"{cache.parent}, {_size(cache) / 1e9:.2f} GB of it their cache"
+        f"disk used: {table.GB.sum():.2f} GB by these sets, {_gigabytes(cache.parent):.2f} GB by "
+        f"runs in {cache.parent}, {_gigabytes(cache):.2f} GB of it their cache"
     )
-    for name, row in table.iterrows():
-        if row.problem or not row.present:
-            echo(f"{name}: {row.problem or row.obtain}")
+    for name, advice in table.advice[table.advice != ""].items():
+        echo(f"{name}: {advice}")
     return table
 
 
 def machine(cache: Path) -> dict[str, str]:
     """Python, torch, GPUs, cores, memory and free disk, as text."""
-    place = next(
-        path for path in [Path(cache).resolve(), *Path(cache).resolve().parents] if path.exists()
-    )
+    cache = Path(cache).resolve()
+    folder = next(path for path in (cache, *cache.parents) if path.exists())
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
@@ -51,72 +52,45 @@ def machine(cache: Path) -> dict[str, str]:
         "cuda": f"{torch.version.cuda}, {', '.join(gpus)}" if gpus else "no GPU that torch can use",
         "cores": str(os.cpu_count()),
         "memory": f"{memory / 1e9:.0f} GB",
-        "disk": f"{shutil.disk_usage(place).free / 1e9:.0f} GB free in {place}",
+        "disk": f"{shutil.disk_usage(folder).free / 1e9:.0f} GB free in {folder}",
     }
 
 
 def _row(name: str, data_root: Path | None, cache: Path) -> dict:
-    data_set = datasets.DATASETS[name]
+    """A set's line; `advice` says what to do, "" for a set that is there and prepared."""
+    data_set = index.DATASETS[name]
+    parts = sum(data_set.counts.get(split, 0) for split in ("train", "valid", "test"))
     row = {
-        "set": name,
-        "present": False,
+        "state": "absent",
         "found": 0,
-        "published": _published(data_set.counts),
+        "published": data_set.counts.get("clips", parts),
         "missing": 0,
-        "seconds": float("nan"),
-        "bytes": float("nan"),
-        "prepared": False,
-        "problem": "",
-        "folder": "",
-        "obtain": data_set.obtain,
+        "hours": float("nan"),
+        "GB": float("nan"),
+        "advice": data_set.obtain,
     }
-    folder = datasets.find(name, data_root) if data_root is not None else None
+    folder = index.find(name, data_root) if data_root is not None else None
     if folder is None:
         return row
-    row |= {"present": True, "folder": str(folder)}
     try:
-        frame = datasets.load(name, data_root, cache)
-    except datasets.DataError as error:
-        return row | {"problem": str(error)}
-    row |= {
-        "found": len(frame),
-        "missing": len(frame.attrs.get("missing", [])) + len(frame.attrs.get("empty", [])),
-    }
+        clips = index.load(name, data_root, cache)
+    except index.DataError as error:
+        return row | {"state": "unusable", "advice": str(error)}
+    row |= {"state": "found", "found": len(clips), "advice": ""}
+    row["missing"] = len(clips.attrs["missing"]) + len(clips.attrs["empty"])
+    row["GB"] = sum(listing.size(folder / path) for path in set(clips.path)) / 1e9
     report = read_report(name, cache)
-    if report and report["folder"] == str(folder):
-        stale = report["fingerprint"] != datasets.fingerprint(frame, folder)
-        return row | {
-            "seconds": report["seconds"],
-            "bytes": report["bytes"],
-            "prepared": True,
-            "problem": "its files changed since it was prepared; prepare it again."
-            if stale
-            else "",
+    if not report or report["folder"] != str(folder):
+        return row
+    row |= {"state": "prepared", "hours": report["seconds"] / 3600}
+    if report["fingerprint"] != index.fingerprint(clips, folder):
+        row |= {
+            "state": "changed",
+            "advice": "its files changed since it was prepared; prepare it again.",
         }
-    return row | {"bytes": float(sum(os.stat(folder / path).st_size for path in set(frame.path)))}
+    return row
 
 
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _published(counts: dict[str, int]) -> int:
-    return counts.get("clips", sum(counts.get(split, 0) for split in ("train", "valid", "test")))
-
-
-def _text(table: pd.DataFrame) -> str:
-    shown = pd.DataFrame(
-        {
-            "present": table.present.map({True: "yes", False: "-"}).where(
-                table.found.gt(0) | ~table.present, "unusable"
-            ),
-            "indexed": table.found,
-            "published": table.published.map(lambda count: count or "-"),
-            "missing": table.missing,
-            "hours": (table.seconds / 3600).map("{:.1f}".format).where(table.prepared, "-"),
-            "GB": (table["bytes"] / 1e9).map("{:.2f}".format).where(table["bytes"].notna(), "-"),
-            "prepared": table.prepared.map({True: "yes", False: "-"}),
-        }
-    )
-    return shown.to_string()
+def _gigabytes(folder: Path) -> float:
+    """All files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9

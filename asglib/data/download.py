@@ -1,30 +1,19 @@
 """Data sets with a stable public address: fetched, verified and unpacked (paper section 3.1).
 
-Sizes and checksums are the publishers' or, where they state none, those that torchaudio, TensorFlow Datasets, HEAR or
-VoxCeleb's trainer pin; None means that nobody states one, and the user is told.
+Sizes and checksums are the publishers' or, where they state none, those that torchaudio, TensorFlow
+Datasets, HEAR or VoxCeleb's trainer pin; None means that nobody states one, and the user is told.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from asglib.data import index as datasets
-from asglib.data.fetch import DownloadError, fetch
+from asglib.data import index
+from asglib.data.fetch import DownloadError, Source, fetch
 from asglib.data.unpack import unpack
 
-
-@dataclass(frozen=True)
-class Source:
-    """One file: where it is, where it goes below the data root (an archive: the folder it becomes), what it must be."""
-
-    url: str
-    target: str
-    size: int | None = None
-    sha256: str | None = None
-    md5: str | None = None
-
-
+LISTS_ONLY = ("audioset", "vggsound")  # their sound is on YouTube
 _AUDIOSET = "https://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/"
 _COMMANDS = "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_"
 _SPLIT = "https://raw.githubusercontent.com/s3prl/s3prl/main/s3prl/downstream/speaker_linear_utter_libri/data/"
@@ -117,34 +106,33 @@ SOURCES = {
 }
 
 
-def download(name: str, data_root: Path, echo=print) -> list[Path]:
+def download(name: str, data_root: Path, echo: Callable[[str], None] = print) -> list[Path]:
     """Fetches and unpacks what a set's publishers offer; what is there already is left alone.
 
     DownloadError for a set that needs a form, a login or a crawler, with the steps.
     """
-    row = datasets.DATASETS.get(name)
+    data_set = index.DATASETS.get(name)
+    if name not in SOURCES and data_set:
+        raise DownloadError(f"{data_set.title}: no stable public address. {data_set.obtain}")
     if name not in SOURCES:
         known = ", ".join(SOURCES)
-        raise DownloadError(
-            f"{row.title}: no stable public address. {row.obtain}"
-            if row
-            else f"{name}: no such data set; these can be downloaded: {known}."
-        )
-    places = [_obtain(source, Path(data_root), echo) for source in SOURCES[name]]
-    if name in ("audioset", "vggsound"):
-        echo(f"{row.title}: these are the lists only. {row.obtain}")
-    return places
+        raise DownloadError(f"{name}: no such data set; these can be downloaded: {known}.")
+    targets = [_obtain(source, Path(data_root), echo) for source in SOURCES[name]]
+    if name in LISTS_ONLY:
+        echo(f"{data_set.title}: these are the lists only. {data_set.obtain}")
+    return targets
 
 
-def _obtain(source: Source, root: Path, echo) -> Path:
-    place = root / source.target
-    if place.exists():
-        echo(f"{place}: already there.")
-        return place
-    suffix = next((suffix for suffix in (".tar.gz", ".zip") if source.url.endswith(suffix)), None)
-    file = root / "downloads" / f"{source.target.replace('/', '-')}{suffix}" if suffix else place
-    fetch(source.url, file, source.size, source.sha256, source.md5, echo)
-    if suffix:
-        unpack(file, place)
-        echo(f"{place}: unpacked; {file} is no longer needed.")
-    return place
+def _obtain(source: Source, root: Path, echo: Callable[[str], None]) -> Path:
+    """The file or the unpacked folder of a source, fetched unless it is there."""
+    target = root / source.target
+    if target.exists():
+        echo(f"{target}: already there.")
+        return target
+    suffix = next((end for end in (".tar.gz", ".zip") if source.url.endswith(end)), "")
+    if not suffix:
+        return fetch(source, target, echo)
+    archive = root / "downloads" / f"{source.target.replace('/', '-')}{suffix}"
+    unpack(fetch(source, archive, echo), target)
+    echo(f"{target}: unpacked; {archive} is no longer needed.")
+    return target

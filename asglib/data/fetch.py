@@ -1,4 +1,4 @@
-"""Files over HTTP: size shown first, continued after a break, verified (data sets of paper section 3.1)."""
+"""Files over HTTP: size shown first, continued after a break, verified (paper section 3.1)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from asglib import files
 
+BAR = {"unit_scale": True, "leave": False, "mininterval": 0.5 if sys.stderr.isatty() else 60}
 TIMEOUT = 60  # seconds without a byte before a try counts as broken off
 BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
@@ -24,29 +26,36 @@ class DownloadError(ValueError):
     """A download that cannot be used; the message says which, why and what to do."""
 
 
-def fetch(
-    url: str,
-    target: Path,
-    size: int | None = None,
-    sha256: str | None = None,
-    md5: str | None = None,
-    echo=print,
-    tries: int = 5,
-    wait: float = 2.0,
-) -> Path:
-    """Downloads `url` to `target`: size shown first, continued after a break, verified, renamed when whole.
+@dataclass(frozen=True)
+class Source:
+    """A file: where it is, where it goes below the data root (an archive: the folder it becomes).
 
-    A broken-off part is kept as `target`.part for the next call; bytes that fail the check are deleted.
+    Size and checksum are the publisher's; None: nobody states one.
+    """
+
+    url: str
+    target: str
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+
+def fetch(source: Source, target: Path, echo=print, tries: int = 5, wait: float = 2.0) -> Path:
+    """Downloads `source` to `target`: size shown first, continued after a break, verified.
+
+    It has its name when it is whole. A broken-off part is kept as `target`.part for the next call;
+    bytes that fail the check are deleted.
     """
     target = Path(target)
-    part, lock = target.with_name(target.name + ".part"), target.with_name(f".{target.name}.lock")
+    lock = target.with_name(f".{target.name}.lock")
     try:
         with files.locked(lock, wait=False):
             if not target.exists():
-                _fetch_part(url, part, size, bool(sha256 or md5), echo, tries, wait)
-                _verify(part, url, size, sha256, md5, echo)
-                os.replace(part, target)
-                _note(part).unlink(missing_ok=True)
+                part = _Part(source, target, echo)
+                part.complete(tries, wait)
+                part.verify()
+                os.replace(part.path, target)
+                part.mark.unlink(missing_ok=True)
     except BlockingIOError:
         raise DownloadError(
             f"{target}: another process is downloading it; wait for that one."
@@ -55,136 +64,125 @@ def fetch(
     return target
 
 
-def _note(part: Path) -> Path:
-    return part.with_name(part.name + ".etag")
+class _Part:
+    """A download on its way: the bytes that came, and the server's mark of the file they are of."""
 
+    def __init__(self, source: Source, target: Path, echo):
+        self.source, self.echo, self.name = source, echo, target.name
+        self.path = target.with_name(target.name + ".part")
+        self.mark = target.with_name(target.name + ".part.etag")
+        self.total = source.size  # bytes of the whole file, None while unknown
 
-def _fetch_part(url: str, part: Path, size, checked: bool, echo, tries: int, wait: float) -> None:
-    best, failures, total = -1, 0, size
-    while True:
-        reason, have = "the server closed the connection", None
+    @property
+    def have(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def refuse(self, why: str) -> None:
+        """Deletes the bytes and says why."""
+        self.path.unlink(missing_ok=True)
+        raise DownloadError(f"{self.source.url}: {why}")
+
+    def complete(self, tries: int, wait: float) -> None:
+        """Asks until all bytes are there; DownloadError after `tries` requests without more."""
+        most, failures = -1, 0
+        while reason := self._request():
+            failures = 0 if self.have > most else failures + 1
+            most = max(most, self.have)
+            if failures >= tries:
+                total = "unknown" if self.total is None else f"{self.total:,}"
+                raise DownloadError(
+                    f"{self.source.url}: broke off at {self.have:,} of {total} bytes, {tries} "
+                    f"tries in a row without more ({reason}); run it again to continue."
+                )
+            time.sleep(wait)
+
+    def _request(self) -> str:
+        """One request, whose bytes are added: why it broke off, or "" when the file is whole."""
+        if self.have == self.source.size:
+            return ""
         try:
-            total = _continue(url, part, size, checked, echo)
-            have = part.stat().st_size
+            with urllib.request.urlopen(self._question(), timeout=TIMEOUT) as answer:
+                self._take(answer)
         except urllib.error.HTTPError as error:
             if error.code == 416:  # nothing from there on: the part is not of this file
-                part.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
             elif error.code < 500:
                 raise DownloadError(
-                    f"{url}: the server answers {error.code} {error.reason}; see the set's home page "
-                    "for its present address."
+                    f"{self.source.url}: the server answers {error.code} {error.reason}; see the "
+                    "set's home page for its present address."
                 ) from None
-            reason = f"{error.code} {error.reason}"
+            return f"{error.code} {error.reason}"
         except BROKEN as error:
-            reason = str(error) or type(error).__name__
-        if have is not None and have == total:
-            return
-        have = part.stat().st_size if part.exists() else 0
-        failures = 0 if have > best else failures + 1
-        best = max(best, have)
-        if failures >= tries:
-            whole = "unknown" if total is None else f"{total:,}"
-            raise DownloadError(
-                f"{url}: broke off at {have:,} of {whole} bytes, {tries} tries in a row "
-                f"without more ({reason}); run it again to continue."
-            )
-        time.sleep(wait)
+            return str(error) or type(error).__name__
+        return "" if self.total in (None, self.have) else "the server closed the connection"
 
+    def _question(self) -> urllib.request.Request:
+        """Asks for the rest, where something will tell that the old bytes are of today's file."""
+        headers = {"User-Agent": "asglib", "Accept-Encoding": "identity"}
+        mark = self.mark.read_text() if self.mark.exists() else ""
+        if self.have and (mark or self.source.sha256 or self.source.md5):
+            headers["Range"] = f"bytes={self.have}-"
+        if self.have and mark:
+            headers["If-Range"] = mark
+        return urllib.request.Request(self.source.url, headers=headers)
 
-def _continue(url: str, part: Path, size: int | None, checked: bool, echo) -> int:
-    """One request; appends what it gives to `part`, and returns how long the whole file is."""
-    have = part.stat().st_size if part.exists() else 0
-    if size is not None and have == size:
-        return size
-    validator = _note(part).read_text() if _note(part).exists() else ""
-    headers = {"User-Agent": "asglib", "Accept-Encoding": "identity"}
-    if have and (
-        validator or checked
-    ):  # else nothing would tell that the old bytes belong to today's file
-        headers |= {"Range": f"bytes={have}-"} | ({"If-Range": validator} if validator else {})
-    with urllib.request.urlopen(
-        urllib.request.Request(url, headers=headers), timeout=TIMEOUT
-    ) as answer:
-        whole = answer.headers.get("Content-Length")
+    def _take(self, answer: http.client.HTTPResponse) -> None:
+        """Adds the answer's bytes to the part, or puts them in its place."""
+        length, first = answer.headers.get("Content-Length", ""), 0
         if answer.status == 206:
-            span, _, whole = (
-                answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
+            span, _, length = answer.headers.get("Content-Range", "").partition("/")
+            first = self.have
+            if not span.startswith(f"bytes {first}-"):
+                self.path.unlink()
+                raise http.client.HTTPException("the server continued at another byte than asked")
+        self.total = int(length) if length.isdigit() else self.source.size
+        self._announce(first)
+        etag = answer.headers.get("ETag", "W/")
+        mark = answer.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+        bar = tqdm(total=self.total, initial=first, unit="B", **BAR)
+        with bar, open(self.path, "ab" if first else "wb") as file:
+            self.mark.write_text(mark)  # once old bytes are gone: a kill must not pair them with it
+            while chunk := answer.read(2**20):
+                bar.update(file.write(chunk))
+
+    def _announce(self, first: int) -> None:
+        """Says how much will come; DownloadError when it is another file or has no room."""
+        if self.source.size is not None and self.total != self.source.size:
+            self.refuse(
+                f"the server offers {self.total:,} bytes where {self.source.size:,} are published; "
+                "the file has changed, see the set's home page."
             )
-            if span.partition("-")[0] != str(have):
-                part.unlink()
-                raise http.client.HTTPException("the server continued at another place than asked")
-        else:
-            have = 0
-        total = int(whole) if whole and whole.isdigit() else size
-        _announce(url, part, size, total, have, echo)
-        etag = answer.headers.get("ETag", "")
-        validator = (
-            etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified", "")
-        )
-        with (
-            open(part, "ab" if have else "wb") as file,
-            tqdm(
-                total=total,
-                initial=have,
-                unit="B",
-                unit_scale=True,
-                leave=False,
-                mininterval=0.5 if sys.stderr.isatty() else 60,
-            ) as bar,
-        ):
-            _note(part).write_text(
-                validator
-            )  # after old bytes are gone: a killed run must not pair them with it
-            try:
-                while chunk := answer.read(2**20):
-                    bar.update(file.write(chunk))
-            except BROKEN:
-                if total is None:
-                    raise
-            return file.tell() if total is None else total
-
-
-def _announce(url: str, part: Path, size, total, have: int, echo) -> None:
-    name = part.name.removesuffix(".part")
-    if size is not None and total != size:
-        part.unlink(missing_ok=True)
-        raise DownloadError(
-            f"{url}: the server offers {total:,} bytes where {size:,} are published; the file has "
-            "changed, see the set's home page."
-        )
-    free = shutil.disk_usage(part.parent).free
-    if total is not None and total - have > free:
-        raise DownloadError(
-            f"{name}: {total - have:,} bytes to fetch but {free:,} free in {part.parent}; make room."
-        )
-    echo(
-        f"{name}: {'size not announced' if total is None else f'{total / 1e6:,.1f} MB'} from {url}"
-        + (f", continued at {have / 1e6:,.1f} MB" if have else "")
-    )
-
-
-def _verify(part: Path, url: str, size, sha256, md5, echo) -> None:
-    found = part.stat().st_size
-    if size is not None and found != size:
-        part.unlink()
-        raise DownloadError(
-            f"{url}: {found:,} bytes came where {size:,} are published; deleted, run it again."
-        )
-    for kind, expected in (("sha256", sha256), ("md5", md5)):
-        if expected is None:
-            continue
-        with open(part, "rb") as file:
-            digest = hashlib.file_digest(file, kind).hexdigest()
-        if digest != expected:
-            part.unlink()
+        folder = self.path.parent
+        free = shutil.disk_usage(folder).free
+        if self.total is not None and self.total - first > free:
             raise DownloadError(
-                f"{url}: {kind} is {digest} where {expected} is published; deleted, run it again, and "
-                "if it repeats the file has changed."
+                f"{self.name}: {self.total - first:,} bytes to fetch but {free:,} free in "
+                f"{folder}; make room."
             )
-    if not (sha256 or md5):
-        with open(part, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        echo(
-            f"{part.name.removesuffix('.part')}: no checksum is published for it, only its length was checked; "
-            f"its sha256 is {digest}."
-        )
+        size = "size not announced" if self.total is None else f"{self.total / 1e6:,.1f} MB"
+        continued = f", continued at {first / 1e6:,.1f} MB" if first else ""
+        self.echo(f"{self.name}: {size} from {self.source.url}{continued}")
+
+    def verify(self) -> None:
+        """Compares size and checksum with what is published; says so where nothing is."""
+        source = self.source
+        if source.size not in (None, self.have):
+            self.refuse(
+                f"{self.have:,} bytes came where {source.size:,} are published; deleted, run it "
+                "again."
+            )
+        kind, expected = "sha256", source.sha256
+        if expected is None and source.md5:
+            kind, expected = "md5", source.md5
+        with open(self.path, "rb") as file:
+            digest = hashlib.file_digest(file, kind).hexdigest()
+        if expected is None:
+            self.echo(
+                f"{self.name}: no checksum is published for it, only its length was checked; its "
+                f"sha256 is {digest}."
+            )
+        elif digest != expected:
+            self.refuse(
+                f"{kind} is {digest} where {expected} is published; deleted, run it again, and if "
+                "it repeats the file has changed."
+            )

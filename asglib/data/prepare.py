@@ -1,11 +1,9 @@
-"""A data set checked: what is expected, found and wrong; its fingerprint and statistics (paper section 3.1)."""
+"""A data set checked: what is expected, found and wrong; its statistics (paper section 3.1)."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,17 +14,15 @@ import soxr
 import torch
 
 from asglib import audio, config, files
-from asglib.data import convert
-from asglib.data import index as datasets
+from asglib.data import index
+from asglib.data.convert import convert
 from asglib.data.inspection import DEFECTS, each, inspect_all
 from asglib.frontend import LogSpectrogram
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
-CLIPS, SECONDS, SEED = (
-    2_000,
-    10.0,
-    0,
-)  # the spectrogram's statistics: so many clips, at most so long, drawn with SEED
+CLIPS = 2_000  # training clips drawn for the spectrogram's statistics,
+SECONDS = 10.0  # at most so much of each,
+SEED = 0  # drawn with this seed
 SHOWN = 20  # names a list in the readable report; the JSON has all
 
 
@@ -38,43 +34,29 @@ def prepare(
     convert_to: Path | None = None,
     echo: Callable[[str], None] = print,
 ) -> dict:
-    """Checks a data set, and with `convert_to` writes it as 16 kHz mono FLAC there; returns the report.
+    """Checks a data set; with `convert_to` writes it as 16 kHz mono FLAC there. Returns the report.
 
-    The report is also written to cache/prepare/<name>.json and .md; a second call decodes only files that changed.
-    DataError: no such set or folder.
+    The report is also written to cache/prepare/<name>.json and .md; a second call decodes only
+    files that changed. DataError: no such set or folder.
     """
-    began, place = time.monotonic(), Path(cache) / "prepare"
-    frame = datasets.load(name, data_root, cache)
-    folder = datasets.find(name, data_root)
-    echo(f"{datasets.DATASETS[name].title}: {len(frame):,} clips in {folder}")
-    table = inspect_all(folder, list(dict.fromkeys(frame.path)), place / f"{name}.parquet", workers)
-    report = summary(name, folder, frame, table)
-    usable = frame.path.isin(table.path[table.problem == ""]) & ~outside(frame, table)
-    report["spectrogram"] = statistics(frame[usable], folder, workers)
+    reports = Path(cache) / "prepare"
+    clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
+    echo(f"{index.DATASETS[name].title}: {len(clips):,} clips in {folder}")
+    paths = list(dict.fromkeys(clips.path))
+    checked = inspect_all(folder, paths, reports / f"{name}.parquet", workers)
+    report = summary(name, folder, clips, checked)
+    usable = clips.path.isin(checked.path[checked.problem == ""]) & ~outside(clips, checked)
+    report["spectrogram"] = statistics(clips[usable], folder, workers)
     if convert_to is not None:
-        report["converted"] = str(
-            convert.convert(name, data_root, cache, convert_to, workers, echo)
-        )
-    report |= {
-        "seconds_taken": round(time.monotonic() - began, 1),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "soundfile": soundfile.__version__,
-            "libsndfile": soundfile.__libsndfile_version__,
-            "soxr": soxr.__version__,
-        },
-    }
-    files.write_atomically(
-        place / f"{name}.json", lambda out: out.write_text(json.dumps(report, indent=1))
-    )
-    files.write_atomically(place / f"{name}.md", lambda out: out.write_text(as_text(report)))
-    echo(
-        ", ".join(
-            f"{len(report[kind]):,} {kind.replace('_', ' ')}"
-            for kind in ("missing", "empty", *DEFECTS)
-        )
-        + f"; the report is {place / name}.md"
-    )
+        report["converted"] = str(convert(name, data_root, cache, convert_to, workers, echo))
+    report["written"] = datetime.now(UTC).isoformat(timespec="seconds")
+    report["libsndfile"] = soundfile.__libsndfile_version__
+    report["soxr"] = soxr.__version__
+    text = json.dumps(report, indent=1)
+    files.write_atomically(reports / f"{name}.json", lambda out: out.write_text(text))
+    files.write_atomically(reports / f"{name}.md", lambda out: out.write_text(as_text(report)))
+    wrong = (f"{len(report[kind]):,} {_words(kind)}" for kind in ("missing", "empty", *DEFECTS))
+    echo(f"{', '.join(wrong)}; the report is {reports / name}.md")
     return report
 
 
@@ -84,156 +66,129 @@ def read_report(name: str, cache: Path) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def summary(name: str, folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> dict:
-    """Counts and lists of a set from its index and the table of `inspect_all`; paths are relative to `folder`."""
-    row, good = datasets.DATASETS[name], table[table.problem.isin(("", "too_short", "silent"))]
-    usual = good.seconds.median()
-    equal_lengths = (good.seconds - usual).abs().median() < (1 - NOMINAL) * usual
-    short = good[good.seconds < NOMINAL * usual] if equal_lengths else good[:0]
-    twins = good[good.duplicated("sha256", keep=False)].groupby("sha256").path.apply(list)
-    return {
-        "name": name,
-        "title": row.title,
+def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
+    """Counts and lists of a set from its index and the table of `inspect_all`."""
+    data_set = index.DATASETS[name]
+    good = checked[~checked.problem.isin(("undecodable", "truncated"))]
+    lengths = good.seconds.quantile([0, 0.5, 1]).round(3)
+    report = {
+        "title": data_set.title,
         "folder": str(folder),
-        "licence": row.licence,
-        "split_rule": row.split_rule,
-        "expected": row.counts,
-        "found": {"clips": len(frame), "files": len(table), **frame.split.value_counts().to_dict()},
-        "missing": list(frame.attrs.get("missing", [])),
-        "empty": list(frame.attrs.get("empty", [])),
-        **{
-            kind: table[table.problem == kind][["path", "reason"]].to_dict("records")
-            for kind in DEFECTS
+        "licence": data_set.licence,
+        "split_rule": data_set.split_rule,
+        "expected": data_set.counts,
+        "found": {
+            "clips": len(clips),
+            "files": len(checked),
+            **clips.split.value_counts().to_dict(),
         },
-        "shorter_than_usual": short[["path", "seconds"]].to_dict("records"),
-        "duplicated": sorted(twins),
+    }
+    report |= {key: value for key, value in clips.attrs.items() if key != "classes"}
+    for kind in DEFECTS:
+        rows = checked[checked.problem == kind]
+        report[kind] = rows[["path", "reason"]].to_dict("records")
+    return report | {
+        "shorter_than_usual": shorter_than_usual(good),
+        "duplicated_files": duplicated(good),
         "stereo": good.path[good.channels > 1].tolist(),
-        "other_rate": good.path[good.rate != good.rate.mode().max()].tolist() if len(good) else [],
-        "rates": {str(rate): int(count) for rate, count in good.rate.value_counts().items()},
+        "other_rate": good.path[good.rate != good.rate.mode().max()].tolist(),
+        "outside_file": clips.path[outside(clips, checked)].tolist(),
+        "groups_on_both_sides": groups_on_both_sides(clips),
+        "rates": good.rate.astype(str).value_counts().to_dict(),
         "not_16_khz": int((good.rate != audio.RATE).sum()),
-        "outside_file": frame.path[outside(frame, table)].tolist(),
-        "groups_on_both_sides": groups_on_both_sides(frame),
         "seconds": float(good.seconds.sum()),
-        "bytes": int(table["size"].sum()),
-        "durations": {}
-        if good.empty
-        else {"shortest": good.seconds.min(), "median": usual, "longest": good.seconds.max()},
-        "fingerprint": datasets.fingerprint(frame, folder),
+        "shortest_median_longest": lengths.dropna().tolist(),
+        "bytes": int(checked["size"].sum()),
+        "fingerprint": index.fingerprint(clips, folder),
     }
 
 
-def outside(frame: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+def shorter_than_usual(good: pd.DataFrame) -> list[dict]:
+    """The short files of a set whose files have one length; nothing where lengths differ."""
+    usual = good.seconds.median()
+    if not (good.seconds - usual).abs().median() < (1 - NOMINAL) * usual:
+        return []
+    short = good[good.seconds < NOMINAL * usual]
+    reasons = short.seconds.map(lambda seconds: f"{seconds:.2f} s, most have {usual:.2f} s")
+    return short.assign(reason=reasons)[["path", "reason"]].to_dict("records")
+
+
+def duplicated(good: pd.DataFrame) -> list[list[str]]:
+    """Groups of files with the same bytes."""
+    twins = good[good.duplicated("sha256", keep=False)]
+    return sorted(list(paths) for _, paths in twins.groupby("sha256").path)
+
+
+def outside(clips: pd.DataFrame, checked: pd.DataFrame) -> pd.Series:
     """Which rows start or stop after the end of their file (a tenth of a second is forgiven)."""
-    seconds = frame.path.map(table.set_index("path").seconds)
-    return (frame.start >= seconds) | (frame.stop > seconds + 0.1)
+    seconds = clips.path.map(checked.set_index("path").seconds)
+    return (clips.start >= seconds) | (clips.stop > seconds + 0.1)
 
 
-def groups_on_both_sides(frame: pd.DataFrame) -> list[str]:
+def groups_on_both_sides(clips: pd.DataFrame) -> list[str]:
     """Speakers, sources or recordings that are both in train and in test."""
-    sides = [set(frame.group[frame.split == side]) - {""} for side in ("train", "test")]
-    return sorted(set.intersection(*sides))
+    train, test = (set(clips.group[clips.split == side]) for side in ("train", "test"))
+    return sorted((train & test) - {""})
 
 
-def statistics(frame: pd.DataFrame, folder: Path, workers: int | None = None) -> dict:
-    """Mean and standard deviation over all cells of the linear log-spectrograms of a seeded draw of training clips."""
-    rows = frame[frame.split == "train"]
+def statistics(clips: pd.DataFrame, folder: Path, workers: int | None = None) -> dict:
+    """Mean and deviation over all cells of the linear log-spectrograms of drawn training clips."""
+    rows = clips[clips.split == "train"]
     if len(rows) > CLIPS:
-        rows = rows.iloc[
-            np.sort(np.random.default_rng(SEED).choice(len(rows), CLIPS, replace=False))
-        ]
-    spectrogram = LogSpectrogram(config.Frontend())
-    clips = list(zip(rows.path, rows.start, rows.stop))
-    sums = list(each(lambda clip: _sums(spectrogram, folder, *clip), clips, workers, "measuring"))
-    cells, total, squares = np.sum(sums, axis=0) if sums else (0, 0.0, 0.0)
-    if not cells:
-        return {"clips": 0, "mean": None, "deviation": None}
+        drawn = np.random.default_rng(SEED).choice(len(rows), CLIPS, replace=False)
+        rows = rows.iloc[np.sort(drawn)]
+    frontend = config.Frontend()
+    spectrogram = LogSpectrogram(frontend)
+
+    def measure(clip: tuple[str, float, float]) -> tuple[int, float, float]:
+        path, start, stop = clip
+        start = np.nan_to_num(start)
+        wave = audio.read(folder / path, start, np.fmin(start + SECONDS, stop))
+        wave = torch.from_numpy(audio.pad(wave, frontend.n_fft))
+        cells = spectrogram(wave[None]).double()
+        return cells.numel(), float(cells.sum()), float(cells.square().sum())
+
+    found = list(each(measure, list(zip(rows.path, rows.start, rows.stop)), workers, "measuring"))
+    if not found:
+        return {"clips": 0}
+    cells, total, squares = np.sum(found, axis=0)
     mean = total / cells
-    return {
-        "clips": len(sums),
-        "mean": float(mean),
-        "deviation": float(np.sqrt(max(squares / cells - mean**2, 0))),
-        "seconds_at_most": SECONDS,
-        "seed": SEED,
-        "frontend": asdict(config.Frontend()),
-    }
-
-
-def _sums(
-    spectrogram: LogSpectrogram, folder: Path, path: str, start: float, stop: float
-) -> tuple[int, float, float]:
-    """Cells, sum and sum of squares of one clip's log-spectrogram, float64."""
-    start = start if np.isfinite(start) else 0.0
-    stop = min(start + SECONDS, stop) if np.isfinite(stop) else start + SECONDS
-    wave = audio.pad(audio.read(folder / path, start, stop), config.Frontend().n_fft)
-    cells = spectrogram(torch.from_numpy(wave)[None]).double()
-    return cells.numel(), float(cells.sum()), float(cells.square().sum())
+    deviation = np.sqrt(max(squares / cells - mean**2, 0))
+    return {"clips": len(found), "mean": float(mean), "deviation": float(deviation)}
 
 
 def as_text(report: dict) -> str:
     """The report as Markdown: one table, then the names behind each count."""
-    lists = (
-        "missing",
-        "empty",
-        *DEFECTS,
-        "shorter_than_usual",
-        "duplicated",
-        "stereo",
-        "other_rate",
-        "outside_file",
-        "groups_on_both_sides",
-    )
-    spectrogram = report["spectrogram"]
-    rows = [
-        ("folder", report["folder"]),
-        ("licence", report["licence"]),
-        ("split", report["split_rule"]),
-        ("published", _counts(report["expected"])),
-        ("found", _counts(report["found"])),
-        *((kind.replace("_", " "), f"{len(report[kind]):,}") for kind in lists),
-        (
-            "sample rates",
-            ", ".join(f"{rate} Hz: {count:,}" for rate, count in report["rates"].items()),
-        ),
-        ("sound", f"{report['seconds'] / 3600:.2f} h, {report['bytes'] / 1e9:.3f} GB"),
-        ("clip length", _counts(report["durations"], " s")),
-        ("fingerprint", f"`{report['fingerprint']}`"),
-    ]
-    if spectrogram["clips"]:
-        rows.append(
-            (
-                "log-spectrogram",
-                f"mean {spectrogram['mean']:.3f}, deviation {spectrogram['deviation']:.3f} "
-                f"({spectrogram['clips']:,} training clips)",
-            )
-        )
-    parts = [
-        f"# {report['title']}\n",
-        "| | |",
-        "|---|---|",
-        *(f"| {key} | {_cell(value)} |" for key, value in rows),
-    ]
-    for kind in lists:
-        if report[kind]:
-            parts += [
-                f"\n## {kind.replace('_', ' ').capitalize()}: {len(report[kind]):,}\n",
-                *(f"- {_item(item)}" for item in report[kind][:SHOWN]),
-            ]
-            if len(report[kind]) > SHOWN:
-                parts.append(
-                    f"- and {len(report[kind]) - SHOWN:,} more: the JSON beside this file has all"
-                )
-    return "\n".join(parts) + "\n"
+    lines = [f"# {report['title']}", "", "| | |", "|---|---|"]
+    lines += [f"| {_words(key)} | {_cell(value)} |" for key, value in report.items()]
+    for kind, items in report.items():
+        if not (isinstance(items, list) and items and isinstance(items[0], str | list | dict)):
+            continue
+        lines += ["", f"## {_words(kind).capitalize()}: {len(items):,}", ""]
+        lines += [_item(item) for item in items[:SHOWN]]
+        if len(items) > SHOWN:
+            left = len(items) - SHOWN
+            lines.append(f"- and {left:,} more: the JSON beside this file has all")
+    return "\n".join(lines) + "\n"
 
 
-def _counts(counts: dict, unit: str = "") -> str:
-    return ", ".join(f"{key}: {round(value, 2):,}{unit}" for key, value in counts.items())
+def _cell(value: str | float | dict | list) -> str:
+    """A value of the report in the table: of a list its length."""
+    if isinstance(value, dict):
+        return ", ".join(f"{_words(key)}: {_cell(number)}" for key, number in value.items())
+    if isinstance(value, list):
+        return f"{len(value):,}"
+    text = value if isinstance(value, str) else f"{round(value, 3):,}"
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _cell(value: str) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _item(item) -> str:
+def _item(item: str | list[str] | dict[str, str]) -> str:
+    """A name, names of the same bytes, or a name with a reason, as a line of a list."""
     if isinstance(item, dict):
-        return f"`{item['path']}`: {item['reason'] if 'reason' in item else format(item['seconds'], '.2f') + ' s'}"
-    return " = ".join(f"`{path}`" for path in item) if isinstance(item, list) else f"`{item}`"
+        return f"- `{item['path']}`: {item['reason']}"
+    names = [item] if isinstance(item, str) else item
+    return "- " + " = ".join(f"`{name}`" for name in names)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -8,14 +8,14 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from asglib import files
 
-RATIO, SMALLEST_LIMIT = (
-    20,
-    100 * 2**20,
-)  # unpacked bytes allowed: 20 x the archive (audio needs 2), or 100 MiB
+RATIO = 20  # unpacked bytes allowed, times the archive's (audio needs 2)
+SMALLEST_LIMIT = 100 * 2**20  # unpacked bytes that are always allowed
 CORRUPT = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
@@ -24,16 +24,17 @@ class ArchiveError(ValueError):
 
 
 def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
-    """Unpacks a tar or zip archive as `folder`, all of it or nothing; a single folder at its top becomes `folder`.
+    """Unpacks a tar or zip archive as `folder`, all of it or nothing.
 
-    Refused: absolute paths, "..", links, devices, a name twice, more than `limit` bytes (RATIO x the archive).
+    A single folder at its top becomes `folder`. Refused: absolute paths, "..", links, devices, a
+    name twice, more than `limit` bytes (RATIO x the archive).
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
         raise ArchiveError(
             f"{folder}: exists already; move it away to unpack {archive.name} again."
         )
-    limit = max(RATIO * archive.stat().st_size, SMALLEST_LIMIT) if limit is None else limit
+    limit = limit or max(RATIO * archive.stat().st_size, SMALLEST_LIMIT)
     temporary = folder.with_name(f".{folder.name}.unpacking")
     lock = folder.with_name(f".{folder.name}.lock")
     with files.locked(lock):
@@ -46,8 +47,11 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
                 raise ArchiveError(f"{archive}: holds no files.")
             os.rename(inside[0] if len(inside) == 1 and inside[0].is_dir() else temporary, folder)
         except CORRUPT as error:
+            reason = str(error).partition(":\n")[
+                0
+            ]  # tarfile lists what it tried on lines of their own
             raise ArchiveError(
-                f"{archive}: broken archive ({error}); delete it and download it again."
+                f"{archive}: broken archive ({reason}); delete it and download it again."
             ) from None
         except OSError as error:
             raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({error}).") from None
@@ -58,68 +62,46 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
 
 
 def _extract(archive: Path, folder: Path, limit: int) -> None:
+    """Writes all entries below `folder`; ArchiveError at the first that a data set has not."""
+    entries = _zip(archive, folder) if zipfile.is_zipfile(archive) else _tar(archive, folder)
     left = limit
-    for name, kind, size, content in (_zip if zipfile.is_zipfile(archive) else _tar)(archive):
-        place = folder / _safe(archive, name, kind)
+    for name, kind, size, extract in entries:
         left -= 512 + max(size, 0)  # an empty entry costs something too
+        path = PurePosixPath(name)
+        wrong = ""
+        if path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":":
+            wrong = "points outside the folder; it is not the data set"
+        elif kind not in ("file", "folder"):
+            wrong = f"is a {kind}; only files and folders are unpacked"
+        elif kind == "file" and (folder / path).exists():
+            wrong = "is there twice; it is not the data set"
+        if wrong:
+            raise ArchiveError(f"{archive}: entry {name!r} {wrong}, delete it.")
         if left < 0:
             raise ArchiveError(
-                f"{archive}: unpacks to more than the {limit:,} bytes allowed; it is not the data set, "
-                "delete it."
+                f"{archive}: unpacks to more than the {limit:,} bytes allowed; it is not the data "
+                "set, delete it."
             )
-        if kind == "folder":
-            place.mkdir(parents=True, exist_ok=True)
-            continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.exists():
-            raise ArchiveError(
-                f"{archive}: entry {name!r} is there twice; it is not the data set, delete it."
-            )
-        with content() as source, open(place, "xb") as file:
-            shutil.copyfileobj(source, file, 2**20)  # tarfile and zipfile give at most `size` bytes
+        extract()  # tarfile and zipfile write at most `size` bytes
 
 
-def _safe(archive: Path, name: str, kind: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":":
-        raise ArchiveError(
-            f"{archive}: entry {name!r} points outside the folder; it is not the data set, delete it."
-        )
-    if kind not in ("file", "folder"):
-        raise ArchiveError(
-            f"{archive}: entry {name!r} is a {kind}; only files and folders are unpacked, delete it."
-        )
-    return path
+Entry = tuple[str, str, int, Callable[[], object]]  # name, kind, size, what extracts it
 
 
-def _tar(archive: Path):
-    if not tarfile.is_tarfile(archive):
-        raise tarfile.ReadError("neither a tar archive nor a whole zip archive")
-    with tarfile.open(archive, "r:*") as tar:
+def _tar(archive: Path, folder: Path) -> Iterator[Entry]:
+    with tarfile.open(archive) as tar:
         for entry in tar:
-            kind = (
-                "file"
-                if entry.isreg()
-                else "folder"
-                if entry.isdir()
-                else "link"
-                if entry.issym() or entry.islnk()
-                else "device"
-            )
-            yield entry.name, kind, entry.size, lambda entry=entry: tar.extractfile(entry)
+            kind = "link" if entry.issym() or entry.islnk() else "device"
+            kind = "file" if entry.isreg() else "folder" if entry.isdir() else kind
+            extract = partial(tar.extract, entry.replace(mtime=None), folder, filter="data")
+            yield entry.name, kind, entry.size, extract
 
 
-def _zip(archive: Path):
+def _zip(archive: Path, folder: Path) -> Iterator[Entry]:
+    kinds = {0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
     with zipfile.ZipFile(archive) as packed:
         for entry in packed.infolist():
-            form = stat.S_IFMT(entry.external_attr >> 16)
-            kind = (
-                "folder"
-                if entry.is_dir()
-                else "file"
-                if form in (0, stat.S_IFREG)
-                else "link"
-                if form == stat.S_IFLNK
-                else "device"
-            )
-            yield entry.filename, kind, entry.file_size, lambda entry=entry: packed.open(entry)
+            kind = kinds.get(stat.S_IFMT(entry.external_attr >> 16), "device")
+            kind = "folder" if entry.is_dir() else kind
+            extract = partial(packed.extract, entry, folder)
+            yield entry.filename, kind, entry.file_size, extract

@@ -1,0 +1,35 @@
+"""The machine and all data sets at a glance."""
+
+import pytest
+import soundfile
+from esc50_tree import esc50, tone
+
+from asglib.data import doctor, index
+from asglib.data.prepare import prepare
+
+
+def test_doctor_shows_every_set_and_the_machine(tmp_path):
+    tree = esc50(tmp_path / "data")
+    said = []
+    root, cache = tmp_path / "data", tmp_path / "cache"
+    table = doctor.doctor(root, cache, said.append)
+    sets = [name for name, data_set in index.DATASETS.items() if not data_set.embedded]
+    assert table.index.tolist() == sets and len(table) >= 16
+    assert not list(root.glob("toy*"))
+    assert table.index[table.state != "absent"].tolist() == ["esc50"]
+    row = table.loc["esc50"]
+    assert (row.state, row.found, row.published) == ("found", 15, 2_000)
+    assert row.GB > 15 * 88_000 / 1e9
+    prepare("esc50", root, cache, 2, echo=said.append)
+    again = doctor.doctor(root, cache, said.append).loc["esc50"]
+    assert again.state == "prepared" and again.hours == pytest.approx(15 / 3600, rel=0.01)
+    text = "\n".join(said)
+    for word in ("python: ", "torch: ", "cuda: ", "cores: ", "memory: ", "disk: "):
+        assert word in text, word
+    assert index.DATASETS["voxceleb1"].obtain in text
+    soundfile.write(tree / "audio/1-1001-A-0.wav", tone(2.0), 44_100)
+    stale = doctor.doctor(root, cache, said.append).loc["esc50"]
+    assert stale.state == "changed" and "prepare it again" in stale.advice
+    assert set(doctor.doctor(None, cache, said.append).state) == {"absent"}
+    with pytest.raises(index.DataError, match="nowhere is no folder"):
+        doctor.doctor(tmp_path / "nowhere", cache, said.append)

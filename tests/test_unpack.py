@@ -1,0 +1,168 @@
+"""Hostile and broken archives: nothing leaves the folder, nothing half-unpacked stays."""
+
+import io
+import stat
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from asglib.data import unpack
+from asglib.data.unpack import ArchiveError
+
+DATA = np.random.default_rng(0).bytes(300_000)
+
+
+def tar(path, *entries):
+    """entries: (name, bytes) or a TarInfo."""
+    with tarfile.open(path, "w:gz") as out:
+        for entry in entries:
+            info = entry if isinstance(entry, tarfile.TarInfo) else tarfile.TarInfo(entry[0])
+            content = b"" if isinstance(entry, tarfile.TarInfo) else entry[1]
+            info.size = len(content)
+            out.addfile(info, io.BytesIO(content))
+    return path
+
+
+def special(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def zipped(path, *entries):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in entries:
+            out.writestr(name, content)
+    return path
+
+
+def tree(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_top_folder_becomes_the_folder(make, tmp_path):
+    archive = make(
+        tmp_path / "a", ("ESC-50-master/meta/esc50.csv", b"x"), ("ESC-50-master/audio/1.wav", b"y")
+    )
+    assert tree(unpack.unpack(archive, tmp_path / "esc")) == {
+        "meta/esc50.csv": b"x",
+        "audio/1.wav": b"y",
+    }
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_no_top_folder(make, tmp_path):
+    archive = make(tmp_path / "a", ("./yes/1.wav", b"x"), ("./LICENSE", b"y"), ("./-id.wav", b"z"))
+    assert tree(unpack.unpack(archive, tmp_path / "set")) == {
+        "yes/1.wav": b"x",
+        "LICENSE": b"y",
+        "-id.wav": b"z",
+    }
+
+
+TAR_ATTACKS = {
+    "absolute": None,
+    "parent": [("good", b"x"), ("a/../../evil", b"x")],
+    "windows": [("..\\evil", b"x")],
+    "drive": [("C:evil", b"x")],
+    "symbolic link": [special("a", tarfile.SYMTYPE, "/tmp"), ("a/evil", b"x")],
+    "hard link": [special("a", tarfile.LNKTYPE, "../../etc/passwd")],
+    "character device": [special("null", tarfile.CHRTYPE)],
+    "block device": [special("disk", tarfile.BLKTYPE)],
+    "pipe": [special("pipe", tarfile.FIFOTYPE)],
+    "twice": [("a", b"x"), ("a", b"y")],
+    "twice, spelled otherwise": [("a/b", b"x"), ("a/./b", b"y")],
+}
+
+
+@pytest.mark.parametrize("attack", TAR_ATTACKS)
+def test_hostile_tar(attack, tmp_path):
+    (tmp_path / "data").mkdir()
+    if attack == "absolute":
+        entries = [(f"{tmp_path}/evil", b"x")]
+    else:
+        entries = TAR_ATTACKS[attack]
+    archive = tar(tmp_path / "evil.tar.gz", *entries)
+    with pytest.raises(
+        ArchiveError,
+        match=r"entry '.*' (points outside the folder|is a (link|device)|is there twice); "
+        r".*delete it\.$",
+    ):
+        unpack.unpack(archive, tmp_path / "data/set")
+    assert list((tmp_path / "data").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "evil.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    "name, mode",
+    [
+        ("/evil", 0),
+        ("a/../../evil", 0),
+        ("a\\..\\evil", 0),
+        ("link", stat.S_IFLNK | 0o777),
+        ("device", stat.S_IFCHR),
+    ],
+)
+def test_hostile_zip(name, mode, tmp_path):
+    entry = zipfile.ZipInfo("placeholder")
+    entry.filename, entry.external_attr = name, mode << 16  # ZipInfo(name) would clean the name
+    archive = zipped(tmp_path / "evil.zip", ("good", b"x"), (entry, b"/etc/passwd"))
+    with pytest.raises(
+        ArchiveError, match=r"entry '.*' (points outside the folder|is a (link|device)); "
+    ):
+        unpack.unpack(archive, tmp_path / "set")
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_bomb(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "SMALLEST_LIMIT", 10_000)
+    archive = make(tmp_path / "bomb", ("zeros", bytes(5_000_000)))
+    assert archive.stat().st_size < 10_000
+    with pytest.raises(ArchiveError, match=r"unpacks to more than the [\d,]+ bytes allowed"):
+        unpack.unpack(archive, tmp_path / "set")
+    assert [path.name for path in tmp_path.iterdir()] == ["bomb"]
+    many = make(tmp_path / "many", *((f"{number}", b"") for number in range(1_000)))
+    with pytest.raises(ArchiveError, match="unpacks to more than the 100,000 bytes allowed"):
+        unpack.unpack(many, tmp_path / "set", limit=100_000)
+    audio = make(tmp_path / "audio", ("noise", DATA))
+    assert tree(unpack.unpack(audio, tmp_path / "set")) == {"noise": DATA}
+
+
+def test_zip_that_lies_about_its_size(tmp_path):
+    archive = zipped(tmp_path / "lie.zip", ("zeros", bytes(1_000_000)))
+    raw = archive.read_bytes()
+    archive.write_bytes(raw.replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    with pytest.raises(ArchiveError):
+        unpack.unpack(archive, tmp_path / "set", limit=100_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["lie.zip"]
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
+def test_truncated_archive(make, share, tmp_path):
+    archive = make(tmp_path / "a", ("noise", DATA), ("more", DATA))
+    archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * share)])
+    with pytest.raises(
+        ArchiveError, match=r"broken archive \(.*\); delete it and download it again\.$"
+    ):
+        unpack.unpack(archive, tmp_path / "set")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_nothing_is_overwritten_and_leftovers_do_not_matter(tmp_path):
+    archive = tar(tmp_path / "a", ("x", b"1"))
+    (tmp_path / ".set.unpacking").mkdir()
+    (tmp_path / ".set.unpacking/half").write_bytes(b"of a killed run")
+    assert tree(unpack.unpack(archive, tmp_path / "set")) == {"x": b"1"}
+    with pytest.raises(ArchiveError, match="set: exists already; move it away to unpack a again"):
+        unpack.unpack(archive, tmp_path / "set")
+    with pytest.raises(ArchiveError, match="holds no files"):
+        unpack.unpack(tar(tmp_path / "b"), tmp_path / "other")
