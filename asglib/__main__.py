@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from asglib.config import PROFILES
+from asglib.study.profiles import PROFILES
 
 
 def main(words: list[str] | None = None) -> int:
@@ -145,13 +145,12 @@ def _place(a: argparse.Namespace):
 
 
 def _reproduce(a: argparse.Namespace) -> int:
-    from asglib import config
     from asglib.study import build as study
-    from asglib.study import forecast, pool
+    from asglib.study import forecast, pool, profiles
     from asglib.study.report.display import Progress
 
     name = a.profile + (f":{a.seeds}" if a.seeds else "")
-    profile, place = config.profile(name), _place(a)
+    profile, place = profiles.profile(name), _place(a)
     if a.found:
         os.environ["ASG_COMPUTE"] = "0"
     root = Path(__file__).parents[1]
@@ -174,22 +173,23 @@ def _reproduce(a: argparse.Namespace) -> int:
 def _pretrain(a: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from asglib import config, distributed
-    from asglib.study import experiment, plans
+    from asglib import config
+    from asglib import processes as distributed
+    from asglib.study import plans, profiles, runs
 
     place, world = _place(a), int(os.environ.get("WORLD_SIZE", "1"))
-    run = plans.pretraining(config.profile(a.profile), a.method, a.seed)
+    run = plans.pretraining(profiles.profile(a.profile), a.method, a.seed)
     if run.batch < 2 * world:
         raise config.ConfigError(
             f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "
             f"so start at most {run.batch // 2}."
         )
-    with distributed.processes(place.device) as device:
+    with distributed.joined(place.device) as device:
         place = replace(place, device=device)
         tell = (
             print if distributed.rank_and_world()[0] == 0 else lambda *words, **how: None
         )  # one speaks for all
-        _, record = experiment.trained(run, place, lambda row: tell(_step(row), flush=True))
+        _, record = runs.trained(run, place, lambda row: tell(_step(row), flush=True))
         tell(f"{record['run']}: {record['steps']} steps, final loss {record['final_loss']}")
 
 
@@ -210,11 +210,10 @@ def _prepare(a: argparse.Namespace) -> None:
 
 
 def _doctor(a: argparse.Namespace) -> None:
-    from asglib import config
     from asglib.data.doctor import doctor
-    from asglib.study import forecast, plans
+    from asglib.study import forecast, plans, profiles
 
-    place, paper = _place(a), config.profile("paper")
+    place, paper = _place(a), profiles.profile("paper")
     doctor(place.data, place.cache)
     tables = {number: forecast.forecast(plan(paper), place) for number, plan in plans.PLANS.items()}
     whole = forecast.forecast(plans.everything(paper), place)
@@ -225,11 +224,10 @@ def _doctor(a: argparse.Namespace) -> None:
 
 
 def _publish(a: argparse.Namespace) -> None:
-    from asglib import config
+    from asglib.study import profiles, scorecard
     from asglib.study import questions as probing
-    from asglib.study import scorecard
 
-    root, profile = Path(__file__).parents[1], config.profile(a.profile)
+    root, profile = Path(__file__).parents[1], profiles.profile(a.profile)
     folder = root / "reports" / "records" / profile.name
     place = _place(a)
     print(f"{scorecard.publish(profile, place, folder)} records in {folder}")

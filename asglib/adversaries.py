@@ -58,88 +58,77 @@ def move(spectrogram: Tensor, kind: str, length: int = 0) -> Tensor:
 
 
 class Adversary:
-    """Draws one move per clip and gives it to both members of the pair: S, S_p [B, F, T] -> S_n, S_pn [B, F, T].
+    """Draws one move a clip and gives it to both members of the pair.
 
-    Scroll lengths are uniform on [min_scroll, F - min_scroll], for ST on [min_scroll_time, T - min_scroll_time].
-    Both members get the same move with the same length, else they would not be a positive pair (D10); the kind is
+    S, S_p [B, F, T] -> S_n, S_pn [B, F, T]. Scroll lengths are uniform on
+    [min_scroll, F - min_scroll], for ST on [min_scroll_time, T - min_scroll_time]. Both members get
+    the same move with the same length, else they would not be a positive pair (D10); the kind is
     drawn per clip, not per batch (D11).
     """
 
-    def __init__(
-        self, kinds: tuple[str, ...], min_scroll: int = 30, min_scroll_time: int | None = None
-    ):
+    def __init__(self, kinds: tuple[str, ...], min_scroll: int, min_scroll_time: int):
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown or not kinds:
             raise ConfigError(
                 f"moves {unknown or kinds} are unknown; choose from {', '.join(KINDS)}."
             )
         self.kinds = kinds
-        self.min_scroll = min_scroll
-        self.min_scroll_time = min_scroll if min_scroll_time is None else min_scroll_time
-
-    def draw(
-        self, clips: int, bins: int, frames: int, generator: Generator
-    ) -> list[tuple[str, int]]:
-        """(kind, length) of each clip; the length of a flip is 0."""
-        device = generator.device
-        kinds = torch.randint(
-            len(self.kinds), (clips,), generator=generator, device=device
-        ).tolist()
-        uniform = torch.rand(
-            clips, generator=generator, device=device, dtype=torch.float64
-        ).tolist()
-        return [
-            (self.kinds[k], self._length(self.kinds[k], u, bins, frames))
-            for k, u in zip(kinds, uniform)
-        ]
-
-    def _length(self, kind: str, uniform: float, bins: int, frames: int) -> int:
-        if kind not in ("SF", "ST"):
-            return 0
-        size, least = (bins, self.min_scroll) if kind == "SF" else (frames, self.min_scroll_time)
-        if size < 2 * least:
-            raise ConfigError(
-                f"{kind}: scrolling by at least {least} needs a size of {2 * least} or more, not {size}."
-            )
-        return least + int(uniform * (size - 2 * least + 1))
+        self.least = {"SF": min_scroll, "ST": min_scroll_time}
 
     def __call__(
         self, spectrogram: Tensor, positive: Tensor, generator: Generator
     ) -> tuple[Tensor, Tensor]:
-        moves = self.draw(*spectrogram.shape, generator)
-        return apply(spectrogram, moves), apply(positive, moves)
+        kinds, lengths = self.draw(*spectrogram.shape, generator)
+        return apply(spectrogram, kinds, lengths), apply(positive, kinds, lengths)
+
+    def draw(
+        self, clips: int, bins: int, frames: int, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A move of each clip: which of KINDS [B], and its length [B], 0 for a flip."""
+        where = {"generator": generator, "device": generator.device}
+        chosen = torch.randint(len(self.kinds), (clips,), **where)
+        uniform = torch.rand(clips, **where, dtype=torch.float64)
+        ranges = torch.tensor([self._range(kind, bins, frames) for kind in self.kinds])
+        least, count = ranges.to(generator.device)[chosen].unbind(1)
+        kinds = torch.tensor([KINDS.index(kind) for kind in self.kinds])
+        return kinds.to(generator.device)[chosen], least + (uniform * count).long()
+
+    def _range(self, kind: str, bins: int, frames: int) -> tuple[int, int]:
+        """(shortest scroll, number of lengths); (0, 0) for a flip."""
+        if kind not in self.least:
+            return 0, 0
+        size, least = bins if kind == "SF" else frames, self.least[kind]
+        if size < 2 * least:
+            raise ConfigError(
+                f"{kind}: scrolling by at least {least} needs a size of {2 * least} or more, "
+                f"not {size}."
+            )
+        return least, size - 2 * least + 1
 
 
-def apply(spectrogram: Tensor, moves: list[tuple[str, int]]) -> Tensor:
-    """Clip i of [B, F, T] moved by moves[i]; one gather on a GPU, slice by slice elsewhere (measured faster there)."""
+def apply(spectrogram: Tensor, kinds: Tensor, lengths: Tensor) -> Tensor:
+    """Clip i of [B, F, T] moved by KINDS[kinds[i]] and lengths[i].
+
+    One gather on a GPU; slice by slice elsewhere, where that is faster.
+    """
     if spectrogram.is_cuda:
-        return gathered(spectrogram, moves)
+        return gathered(spectrogram, kinds, lengths)
     out = torch.empty_like(spectrogram)
-    for clip, (kind, length) in enumerate(moves):
-        out[clip] = move(spectrogram[clip], kind, length)
+    for clip, (kind, length) in enumerate(zip(kinds.tolist(), lengths.tolist())):
+        out[clip] = move(spectrogram[clip], KINDS[kind], length)
     return out
 
 
-def gathered(spectrogram: Tensor, moves: list[tuple[str, int]]) -> Tensor:
-    """The same as `apply` in one indexing kernel: each move maps an output bin and frame to an input bin and frame."""
+def gathered(spectrogram: Tensor, kinds: Tensor, lengths: Tensor) -> Tensor:
+    """The same as `apply` in one indexing kernel: each output cell takes its input cell."""
     _, bins, frames = spectrogram.shape
-    table = torch.tensor(
-        [
-            [
-                kind == "FF",
-                length if kind == "SF" else 0,
-                kind == "FT",
-                length if kind == "ST" else 0,
-            ]
-            for kind, length in moves
-        ]
-    ).to(spectrogram.device)
-    rows = _sources(bins, table[:, 0:1], table[:, 1:2])
-    columns = _sources(frames, table[:, 2:3], table[:, 3:4])
-    clips = torch.arange(len(moves), device=spectrogram.device)
+    rows = _sources(bins, kinds == KINDS.index("FF"), lengths * (kinds == KINDS.index("SF")))
+    columns = _sources(frames, kinds == KINDS.index("FT"), lengths * (kinds == KINDS.index("ST")))
+    clips = torch.arange(len(kinds), device=spectrogram.device)
     return spectrogram[clips[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _sources(size: int, flipped: Tensor, shift: Tensor) -> Tensor:
-    place = torch.arange(size, device=shift.device)[None]
-    return torch.where(flipped.bool(), size - 1 - place, (place - shift) % size)
+    """Where each of `size` cells comes from: [B] flags, [B] lengths -> [B, size]."""
+    cells = torch.arange(size, device=shift.device)[None]
+    return torch.where(flipped[:, None], size - 1 - cells, (cells - shift[:, None]) % size)

@@ -124,6 +124,10 @@ class Clips:
             - self.start[row]
         )
 
+    def path(self, i: int) -> str:
+        """The file of clip i."""
+        return str(self.paths[self.keep[i]])
+
     def whole(self, i: int) -> np.ndarray:
         """Clip i, [N]; AudioError when it cannot be decoded."""
         if self.waves is not None:

@@ -1,18 +1,38 @@
-"""The feature encoder f and the projection head g (paper section 2.3)."""
+"""The feature encoder f, from waves to embeddings, and the projection head g (section 2.3)."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import timm
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
-from asglib.config import ConfigError
+from asglib.config import ConfigError, Frontend
+from asglib.files import write_atomically
+from asglib.frontend import LogSpectrogram
 
-ENCODERS = {  # timm's networks, stems untouched, one input channel, last BN gamma of a block at 0 (D12)
-    "resnet50": lambda: timm.create_model("resnet50", in_chans=1, num_classes=0),  # 2.3
-    "resnet18": lambda: timm.create_model("resnet18", in_chans=1, num_classes=0),
-    "tiny": lambda: ResNet(
+FORMAT = "asglib encoder 1"
+
+
+def resnet50() -> nn.Module:
+    """timm's, one input channel (2.3); the last BN weight of each block starts at 0 (D12)."""
+    return timm.create_model("resnet50", in_chans=1, num_classes=0)
+
+
+def resnet18() -> nn.Module:
+    """The same with 18 layers."""
+    return timm.create_model("resnet18", in_chans=1, num_classes=0)
+
+
+def tiny() -> nn.Module:
+    """0.31 M weights for two CPU cores."""
+    return ResNet(
         BasicBlock,
         (1, 1, 1, 1),
         in_chans=1,
@@ -21,40 +41,91 @@ ENCODERS = {  # timm's networks, stems untouched, one input channel, last BN gam
         stem_type="deep",
         stem_width=8,
         zero_init_last=True,
-    ),  # 0.31 M weights, for two CPU cores
-}
+    )
+
+
+ENCODERS = {"resnet50": resnet50, "resnet18": resnet18, "tiny": tiny}
 
 
 class Encoder(nn.Module):
-    """h = f(x): spectrograms [B, F, T] -> [B, D]; `mean` and `std` of the corpus standardise the input (D2)."""
+    """h = f(x): waves [B, N] -> [B, D]; front end, standardisation (D2) and network are inside."""
 
-    def __init__(self, network: nn.Module, mean: float = 0.0, std: float = 1.0):
+    def __init__(self, name: str, frontend: Frontend, network: nn.Module):
         super().__init__()
+        self.name = name
+        self.frontend = LogSpectrogram(frontend)
         self.network = network
         self.dim: int = network.num_features
-        self.register_buffer("mean", torch.tensor(float(mean)))
-        self.register_buffer("std", torch.tensor(float(std)))
+        self.register_buffer("mean", torch.tensor(0.0))
+        self.register_buffer("std", torch.tensor(1.0))
 
-    def forward(self, spectrogram: Tensor) -> Tensor:
+    def forward(self, waves: Tensor) -> Tensor:
+        return self.embed(self.spectrogram(waves))
+
+    def spectrogram(self, waves: Tensor) -> Tensor:
+        """Log-spectrograms, not standardised: [B, N] -> [B, F, T]."""
+        return self.frontend(waves)
+
+    def embed(self, spectrogram: Tensor) -> Tensor:
+        """Embeddings of log-spectrograms: [B, F, T] -> [B, D]."""
         x = ((spectrogram - self.mean) / self.std)[:, None]
         return self.network(x.contiguous(memory_format=torch.channels_last))
 
+    def standardise(self, waves: Tensor) -> None:
+        """Takes mean and deviation of the input from these waves [B, N], rounded (D2)."""
+        values = self.spectrogram(waves).double()
+        self.mean.fill_(round(values.mean().item(), 4))
+        self.std.fill_(round(values.std().item(), 4))
 
-def build(name: str, seed: int = 0, mean: float = 0.0, std: float = 1.0) -> Encoder:
+
+def build(name: str, frontend: Frontend, seed: int = 0) -> Encoder:
     """A freshly initialised encoder, its weights a function of `seed` alone.
 
-    >>> build("tiny").dim
+    >>> build("tiny", Frontend()).dim
     128
     """
     if name not in ENCODERS:
         raise ConfigError(f"encoder {name!r} is unknown; use {', '.join(ENCODERS)}.")
     with torch.random.fork_rng(devices=[]):  # timm initialises from the global stream
         torch.manual_seed(seed)
-        return Encoder(ENCODERS[name](), mean, std).to(memory_format=torch.channels_last)
+        network = ENCODERS[name]()
+    return Encoder(name, frontend, network).to(memory_format=torch.channels_last)
+
+
+def save_encoder(encoder: Encoder, path: Path) -> None:
+    """One safetensors file that holds all of it: weights, standardisation, configuration."""
+    about = {"name": encoder.name, "frontend": asdict(encoder.frontend.config)}
+    state = {key: value.contiguous().cpu() for key, value in encoder.state_dict().items()}
+    content = save(state, {"format": FORMAT, "encoder": json.dumps(about)})
+    write_atomically(Path(path), lambda out: out.write_bytes(content))
+
+
+def load(path: Path | str) -> Encoder:
+    """The encoder of a file that save_encoder wrote, in evaluation mode on the CPU.
+
+    ConfigError when the file is none.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such file; give an encoder.safetensors of a run.")
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+        if about.get("format") != FORMAT:
+            raise ConfigError(
+                f"{path}: is no encoder of asglib (its format is {about.get('format')!r}, "
+                f"{FORMAT!r} is needed); give an encoder.safetensors of a run."
+            )
+        parts = json.loads(about["encoder"])
+        encoder = build(parts["name"], Frontend(**parts["frontend"]))
+        encoder.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path}: is no whole encoder of asglib ({error}).") from None
+    return encoder.eval()
 
 
 def projection_head(dim: int, hidden: int, out: int, seed: int = 0) -> nn.Sequential:
-    """z = g(h): linear, batch normalisation, ReLU, linear (section 2.3): [B, dim] -> [B, out]."""
+    """z = g(h): linear, batch normalisation, ReLU, linear (2.3): [B, dim] -> [B, out]."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(

@@ -1,83 +1,110 @@
-"""Downstream evaluation (paper section 3.2): linear evaluation of a frozen encoder, fine-tuning, scores per clip."""
+"""Downstream evaluation (paper section 3.2): a frozen encoder under a linear layer; fine-tuning."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Generator, Tensor, nn
+from torch.utils.data import Dataset
 
-from asglib import audio
-from asglib.audio import Clips
-from asglib.config import Downstream
+from asglib import audio, metrics
+from asglib.audio import AudioError, Clips
+from asglib.batches import Batch
+from asglib.config import Downstream, Frontend, seed_of
 from asglib.encoder import Encoder
 from asglib.frontend import LogSpectrogram
-from asglib.training import seed_of
+from asglib.training import Training, optimise
 
 TIME_BLOCKS = 10  # of the spectrogram control, D17
 
 
+class SpectrogramControl(nn.Module):
+    """The spectrogram itself as features: the mean over ten equal parts of time (D17).
+
+    Waves [B, N] -> [B, F x 10].
+    """
+
+    def __init__(self, frontend: Frontend):
+        super().__init__()
+        self.frontend = LogSpectrogram(frontend)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        return self.embed(self.frontend(waves))
+
+    def embed(self, spectrogram: Tensor) -> Tensor:
+        """[B, F, T] -> [B, F x 10]."""
+        return F.adaptive_avg_pool2d(spectrogram, (spectrogram.shape[1], TIME_BLOCKS)).flatten(1)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a classifier is trained and tested on: rows of clips, and their labels."""
+
+    clips: Clips
+    targets: Tensor  # [clips] class ids, -1: none; or [clips, C] of 0 and 1
+    train: np.ndarray  # rows
+    test: np.ndarray
+    classes: int
+    samples: int  # of a segment
+
+
 @dataclass
 class Segments:
-    """Features [S, D] of every segment, and the clip [S] each belongs to."""
+    """Features [S, D] of segments, the clip [S] each belongs to, and the clips that are none."""
 
     features: Tensor
     clip: Tensor
+    skipped: list[dict]
 
-
-def frames_of(seconds: float, config: Downstream) -> int:
-    """T of one segment: 100 frames a second of the set's average duration, at most max_frames (3.2, D9)."""
-    return min(round(100 * seconds), config.max_frames)
-
-
-def blocks(spectrogram: Tensor) -> Tensor:
-    """The spectrogram itself as features: mean over TIME_BLOCKS equal parts of time, [B, F, T] -> [B, F x 10] (D17)."""
-    return F.adaptive_avg_pool2d(spectrogram, (spectrogram.shape[1], TIME_BLOCKS)).flatten(1)
+    def of(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Features and clips of the segments that belong to clips `rows`."""
+        mine = torch.isin(self.clip, torch.as_tensor(rows))
+        return self.features[mine], self.clip[mine]
 
 
 @torch.no_grad()
 def embed(
     features: Callable[[Tensor], Tensor],
-    frontend: LogSpectrogram,
     clips: Clips,
-    frames: int,
+    samples: int,
     device: torch.device,
+    rows: np.ndarray | None = None,
     batch: int = 128,
 ) -> Segments:
-    """features(spectrogram [B, F, T]) -> [B, D] of every non-overlapping segment of every clip, each once."""
-    out, owner, waves, owners = [], [], [], []
-    length = frames * frontend.config.hop
+    """features(waves [B, N]) -> [B, D] of every non-overlapping segment of clips `rows` (all)."""
+    found, owners, skipped, waves = [], [], [], []
 
-    def flush():
-        out.append(features(frontend(torch.from_numpy(np.stack(waves)).to(device))).float().cpu())
-        owner.extend(owners)
-        waves.clear(), owners.clear()
+    def flush() -> None:
+        stacked = torch.from_numpy(np.stack(waves)).to(device)
+        found.append(features(stacked).float().cpu())
+        waves.clear()
 
-    for clip in range(len(clips)):
-        for segment in audio.segments(clips.whole(clip), length):
+    for clip in np.arange(len(clips)) if rows is None else rows:
+        try:
+            whole = clips.whole(int(clip))
+        except AudioError as error:
+            skipped.append({"path": clips.path(int(clip)), "reason": str(error)})
+            continue
+        for segment in audio.segments(whole, samples):
             waves.append(segment)
-            owners.append(clip)
+            owners.append(int(clip))
             if len(waves) == batch:
                 flush()
     if waves:
         flush()
-    return Segments(torch.cat(out), torch.tensor(owner))
+    return Segments(torch.cat(found), torch.tensor(owners), skipped)
 
 
-def per_clip(scores: Tensor, clip: Tensor, clips: int) -> Tensor:
-    """The mean of the segments' scores of each clip: [S, C], [S] -> [clips, C] (3.2, D18)."""
-    total = torch.zeros(clips, scores.shape[1]).index_add_(0, clip, scores)
-    return total / torch.bincount(clip, minlength=clips).clamp(min=1)[:, None]
-
-
-def scores(logits: Tensor, multi_label: bool) -> Tensor:
-    """Probabilities: sigmoid for several labels a clip, softmax for one (D18)."""
-    return logits.sigmoid() if multi_label else logits.softmax(1)
+def parts(split: np.ndarray, targets: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the training and of the test part that have a label in this task."""
+    known = (targets >= 0).numpy() if targets.ndim == 1 else np.ones(len(targets), bool)
+    return np.flatnonzero((split == "train") & known), np.flatnonzero((split == "test") & known)
 
 
 def objective(logits: Tensor, target: Tensor) -> Tensor:
@@ -87,128 +114,131 @@ def objective(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target)
 
 
+def rate(config: Downstream, epoch: int) -> float:
+    """The learning rate of an epoch: a tenth from drop_epoch on (3.2)."""
+    return config.lr * (0.1 if epoch >= config.drop_epoch else 1.0)
+
+
 def train_linear(
-    segments: Segments, targets: Tensor, classes: int, config: Downstream, seed: int
-) -> nn.Module:
-    """A linear classifier on standardised frozen features (D7); targets [clips] or [clips, C]."""
-    x, y = segments.features, targets[segments.clip]
+    x: Tensor, targets: Tensor, classes: int, config: Downstream, seed: int
+) -> nn.Linear:
+    """A linear classifier of raw features, trained on standardised ones (D7): [S, D], [S]."""
     mean, std = x.mean(0), x.std(0).clamp(min=1e-5 * x.std().item() + 1e-12)
-    layer = nn.Linear(x.shape[1], classes)
-    nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
-    x = (x - mean) / std
+    layer = nn.Linear(x.shape[1], classes).to(x.device)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     optim = torch.optim.Adam(layer.parameters(), lr=config.lr)
     for epoch in range(config.epochs):
-        _set_rate(optim, config, epoch)
-        order = torch.randperm(
-            len(x), generator=torch.Generator().manual_seed(seed_of(seed, epoch))
-        )
-        for rows in order.split(config.batch):
+        for group in optim.param_groups:
+            group["lr"] = rate(config, epoch)
+        shuffle = torch.Generator().manual_seed(seed_of(seed, epoch))
+        for rows in torch.randperm(len(x), generator=shuffle).to(x.device).split(config.batch):
             optim.zero_grad()
-            objective(layer(x[rows]), y[rows]).backward()
+            objective(layer((x[rows] - mean) / std), targets[rows]).backward()
             optim.step()
-    return _standardised(layer, mean, std)
-
-
-def _standardised(layer: nn.Linear, mean: Tensor, std: Tensor) -> nn.Linear:
-    """The same classifier on raw features."""
     with torch.no_grad():
         layer.weight /= std
         layer.bias -= layer.weight @ mean
-    return layer
+    return layer.requires_grad_(False)
 
 
-def _set_rate(optim, config: Downstream, epoch: int) -> None:
-    for group in optim.param_groups:
-        group["lr"] = config.lr * (0.1 if epoch >= config.drop_epoch else 1.0)
+def frozen(
+    segments: Segments, task: Task, config: Downstream, seed: int, device: torch.device
+) -> tuple[Tensor, np.ndarray]:
+    """Linear evaluation -> (scores [clips, C], the test rows that they belong to)."""
+    x, clip = segments.of(task.train)
+    targets = task.targets[clip].to(device)
+    layer = train_linear(x.to(device), targets, task.classes, config, seed).cpu()
+    x, clip = segments.of(task.test)
+    return clip_scores(layer(x), clip, task)
+
+
+def clip_scores(logits: Tensor, clip: Tensor, task: Task) -> tuple[Tensor, np.ndarray]:
+    """Scores of the test clips that have segments: [S, C], [S] -> [clips, C], rows."""
+    rows = task.test[np.isin(task.test, clip.numpy())]
+    position = torch.from_numpy(np.searchsorted(rows, clip.numpy()))
+    scores = metrics.probabilities(logits, task.targets.ndim == 2)
+    return metrics.per_clip(scores, position, len(rows)), rows
+
+
+class Classifier(nn.Module):
+    """A copy of an encoder and a linear layer: loss = model(batch, generator) trains both."""
+
+    def __init__(self, encoder: Encoder, classes: int, seed: int):
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.head = nn.Linear(encoder.dim, classes)
+
+    def logits(self, waves: Tensor) -> Tensor:
+        """[B, N] -> [B, C]."""
+        return self.head(self.encoder(waves))
+
+    def forward(self, batch: Batch, generator: Generator) -> Tensor:
+        return objective(self.logits(batch.crops[:, 0]).float(), batch.labels)
 
 
 class Crops(Dataset):
-    """One epoch of fine-tuning: part p -> a random segment of each of its clips, [B, N]."""
+    """Step s of fine-tuning -> a random segment of each of its clips (3.2).
 
-    def __init__(
-        self, clips: Clips, rows: np.ndarray, length: int, seed: int, epoch: int, batch: int
-    ):
-        self.clips, self.rows, self.length, self.seed, self.epoch = clips, rows, length, seed, epoch
-        order = np.random.default_rng([seed, epoch]).permutation(len(rows))
-        self.parts = np.array_split(order, max(len(rows) // batch, 1))
+    Every epoch takes every clip once in an order of its own.
+    """
+
+    def __init__(self, task: Task, config: Downstream, seed: int):
+        self.task, self.config, self.seed = task, config, seed
+        self.steps_per_epoch = max(len(task.train) // config.batch, 1)
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return self.steps_per_epoch * self.config.epochs
 
-    def __getitem__(self, part: int) -> Tensor:
-        rows = [int(row) for row in self.rows[self.parts[part]]]
-        return torch.from_numpy(
-            np.stack(
-                [
-                    self.clips.crop(
-                        row, self.length, np.random.default_rng([self.seed, self.epoch, row])
-                    )
-                    for row in rows
-                ]
-            )
-        )
+    def __getitem__(self, step: int) -> tuple[Batch, list[str]]:
+        epoch, part = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.task.train))
+        chosen = self.task.train[np.array_split(order, self.steps_per_epoch)[part]]
+        crops, kept, failed = [], [], []
+        for row in chosen.tolist():
+            rng = np.random.default_rng([self.seed, epoch, row])
+            try:
+                crops.append(self.task.clips.crop(row, self.task.samples, rng))
+            except AudioError as error:
+                failed.append(str(error))
+                continue
+            kept.append(row)
+        waves = torch.from_numpy(np.stack(crops))[:, None]
+        return Batch(waves, torch.tensor(kept), self.task.targets[kept]), failed
 
 
-def fine_tune(
+def fine_tuned(
     encoder: Encoder,
-    frontend: LogSpectrogram,
-    clips: Clips,
-    rows: np.ndarray,
-    targets: Tensor,
-    classes: int,
-    frames: int,
+    task: Task,
     config: Downstream,
     seed: int,
+    checkpoint: Path,
     device: torch.device,
     amp: bool = False,
-    workers: int = 0,
-) -> nn.Module:
-    """A copy of `encoder` and a linear layer trained end to end on random segments of clips `rows` (3.2).
+    loaders: int = 0,
+    tell: Callable[[dict], None] = lambda row: None,
+) -> tuple[Tensor, np.ndarray, list[dict]]:
+    """Everything trained on random segments (3.2) -> (scores [clips, C], rows, bad clips).
 
-    targets is [len(rows)] or [len(rows), C]; the encoder that was given keeps its weights.
+    The encoder that is given keeps its weights; `checkpoint` is resumed to the bit.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = nn.Sequential(copy.deepcopy(encoder), nn.Linear(encoder.dim, classes)).to(device)
+    model = Classifier(encoder, task.classes, seed).to(device)
     optim = torch.optim.Adam(model.parameters(), lr=config.lr)
-    length = frames * frontend.config.hop
-    for epoch in range(config.epochs):
-        _set_rate(optim, config, epoch)
-        model.train()
-        crops = Crops(clips, rows, length, seed, epoch, config.batch)
-        loader = DataLoader(
-            crops,
-            batch_size=None,
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator(),
-        )  # its own, else it draws from the global stream
-        for part, waves in zip(crops.parts, loader):
-            x = frontend(waves.to(device, non_blocking=True))
-            with torch.autocast(device.type, torch.bfloat16, enabled=amp):
-                logits = model(x)
-            optim.zero_grad()
-            objective(logits.float(), targets[part].to(device)).backward()
-            optim.step()
-    return model.eval()
-
-
-def accuracy(predictions: Tensor, labels: Tensor) -> float:
-    """The share of clips whose highest score is their label."""
-    return (predictions == labels).double().mean().item()
-
-
-def average_precisions(scores: Tensor, targets: Tensor) -> list[float | None]:
-    """Average precision of each class, None where no clip is positive: [clips, C], [clips, C]."""
-    from sklearn.metrics import average_precision_score  # takes seconds, and few runs need it
-
-    return [
-        float(average_precision_score(t, s)) if t.any() else None
-        for s, t in zip(scores.T.numpy(), targets.T.numpy())
-    ]
-
-
-def mean_average_precision(precisions: list[float | None]) -> float | None:
-    """mAP over the classes that have positives; None when no class has any."""
-    present = [p for p in precisions if p is not None]
-    return sum(present) / len(present) if present else None
+    crops = Crops(task, config, seed)
+    training = Training(
+        model,
+        optim,
+        crops,
+        lambda step: rate(config, step // crops.steps_per_epoch),
+        seed,
+        repr(config),
+        device,
+        amp,
+    )
+    log = optimise(training, checkpoint, loaders, tell)
+    model.eval()
+    found = embed(model.logits, task.clips, task.samples, device, task.test)
+    skipped = [{"path": "", "reason": reason} for reason in log.failed]
+    return *clip_scores(found.features, found.clip, task), skipped + found.skipped

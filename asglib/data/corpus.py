@@ -1,86 +1,131 @@
-"""Where data lie and runs go, and the rows of one or several data sets as one corpus."""
+"""The rows of one or several data sets as one corpus: what runs read, and what identifies it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from asglib.audio import Clips
 from asglib.config import ConfigError
-from asglib.data import index as datasets
-from asglib.data import toy
+from asglib.data import index, listing, toy
 from asglib.data.workspace import Workspace
 from asglib.files import locked
+
+YIELDED = ("data_set", "path", "start", "stop", "split", "group")  # what an index says of a row
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The rows of one or several sets: `frame` with absolute paths in `file`, and what identifies them."""
+    """Rows of indexes, with absolute paths in `file` and the set's name in `data_set`."""
 
-    frame: pd.DataFrame
+    rows: pd.DataFrame
     classes: dict[str, dict]  # set -> task -> class names
-    fingerprint: str
     missing: int
     cache: Path
+
+    def only(self, chosen: pd.Series) -> Corpus:
+        """The rows for which `chosen` is true."""
+        return replace(self, rows=self.rows[chosen].reset_index(drop=True))
 
     def drawn(self, count: int | None) -> Corpus:
         """At most `count` rows of each split, the same draw every time; None: all."""
         if count is None:
             return self
-        rows = np.random.default_rng(0).permutation(len(self.frame))
-        chosen = self.frame.iloc[rows].groupby("split").head(count).sort_index()
-        return replace(self, frame=chosen.reset_index(drop=True))
+        order = np.random.default_rng(0).permutation(len(self.rows))
+        chosen = self.rows.iloc[order].groupby("split").head(count).index
+        return self.only(self.rows.index.isin(chosen))
 
-    def clips(self, frame: pd.DataFrame) -> Clips:
-        return Clips(frame.file, frame.start, frame.stop, self.cache)
+    def clips(self, rows: pd.DataFrame) -> Clips:
+        """The waves of `rows`."""
+        return Clips(rows.file, rows.start, rows.stop, self.cache)
 
-    @cached_property
-    def all_clips(self) -> Clips:
-        return self.clips(self.frame)
+    def labels(self, rows: pd.DataFrame, name: str, task: str) -> tuple[Tensor, tuple[str, ...]]:
+        """Label ids [n] of `rows` in a task of set `name` (-1: none), or multi-hot [n, C]; classes.
+
+        ConfigError: the set has no such task.
+        """
+        tasks = index.DATASETS[name].tasks
+        if task not in tasks:
+            raise ConfigError(f"{name} has no task {task!r}; it has {', '.join(tasks)}.")
+        classes = self.classes[name][task]
+        rows = rows.copy(deep=False)
+        rows.attrs = {"classes": {tasks[task].label: classes}}
+        return torch.tensor(index.label_ids(rows, tasks[task])[0]), classes
+
+    def joint_labels(self, rows: pd.DataFrame) -> tuple[Tensor, int]:
+        """One label space: the classes of each set's first task, set after set (D14).
+
+        Labels [n] when every clip has one, else [n, C] of 0 and 1; the number of classes.
+        """
+        parts, classes = [], 0
+        for name, part in rows.groupby("data_set", sort=False):
+            ids, names = self.labels(part, name, next(iter(index.DATASETS[name].tasks)))
+            parts.append((ids, classes))
+            classes += len(names)
+        if all(ids.ndim == 1 and (ids >= 0).all() for ids, _ in parts):
+            return torch.cat([ids + first for ids, first in parts]), classes
+        joint, row = torch.zeros(len(rows), classes, dtype=torch.uint8), 0
+        for ids, first in parts:
+            hot = ids
+            if ids.ndim == 1:
+                hot = torch.nn.functional.one_hot(ids.clamp(min=0)) * (ids >= 0)[:, None]
+            joint[row : row + len(ids), first : first + hot.shape[1]] = hot
+            row += len(ids)
+        return joint, classes
+
+    def fingerprint(self, rows: pd.DataFrame, labels: tuple[Tensor, Sequence] | None = None) -> str:
+        """16 hex digits of what the indexes yield for `rows`: which clips, their sizes, labels.
+
+        `labels` as `labels` or `joint_labels` gives them. Not the code of a builder, nor folders.
+        """
+        found = hashlib.sha256()
+        for first in range(0, len(rows), 2**16):  # all at once would be a gigabyte of strings
+            part = rows.iloc[first : first + 2**16]
+            for file, *cells in zip(part.file, *(part[name] for name in YIELDED)):
+                found.update(repr((cells, listing.size(file))).encode())
+        if labels is not None:
+            ids, classes = labels
+            found.update(ids.numpy().tobytes() + repr(classes).encode())
+        return found.hexdigest()[:16]
 
 
 @cache
-def load(names: str, place: Workspace) -> Corpus:
+def load(names: str, workspace: Workspace) -> Corpus:
     """The sets in `names`, joined by "+"; DataError when one of them is not there."""
-    frames, classes, prints, missing = [], {}, [], 0
+    parts, classes, missing = [], {}, 0
     for name in names.split("+"):
-        if name not in datasets.DATASETS:
-            raise ConfigError(
-                f"data set {name!r} is unknown; the study has {', '.join(datasets.DATASETS)}."
-            )
-        root = _toy(place) if name in toy.CORPORA else place.data
+        if name not in index.DATASETS:
+            known = ", ".join(index.DATASETS)
+            raise ConfigError(f"data set {name!r} is unknown; the study has {known}.")
+        data_set = index.DATASETS[name]
+        root = _toy(workspace) if name in toy.CORPORA else workspace.data
         if root is None:
-            raise datasets.DataError(
+            raise index.DataError(
                 f"{name}: no data root is given; set ASG_DATA or pass DATA=FOLDER. "
-                f"{datasets.DATASETS[name].obtain}"
+                f"{data_set.obtain}"
             )
-        frame = datasets.load(name, root, place.cache)
-        folder = datasets.find(name, root)
-        frames.append(
-            frame.assign(file=str(folder.resolve()) + "/" + frame.path.astype(str), data_set=name)
-        )
-        classes[name] = {
-            key: datasets.class_names(frame, task)
-            for key, task in datasets.DATASETS[name].tasks.items()
-        }
-        prints.append(datasets.fingerprint(frame, folder))
-        missing += len(frame.attrs.get("missing", [])) + len(frame.attrs.get("empty", []))
-    return Corpus(
-        pd.concat(frames, ignore_index=True), classes, "-".join(prints), missing, place.cache
-    )
+        rows = index.load(name, root, workspace.cache)
+        folder = index.find(name, root).resolve()
+        parts.append(rows.assign(file=f"{folder}/" + rows.path.astype(str), data_set=name))
+        classes[name] = {key: index.class_names(rows, task) for key, task in data_set.tasks.items()}
+        missing += len(rows.attrs.get("missing", [])) + len(rows.attrs.get("empty", []))
+    return Corpus(pd.concat(parts, ignore_index=True), classes, missing, workspace.cache)
 
 
-def _toy(place: Workspace) -> Path:
-    """The folder of the embedded corpora, synthesised when needed; a change of toy.py is another folder."""
+def _toy(workspace: Workspace) -> Path:
+    """The folder of the embedded corpora, synthesised when needed; another toy.py, another folder."""
     code = hashlib.sha256(Path(toy.__file__).read_bytes()).hexdigest()[:10]
-    root = place.cache / f"toy-{code}"
+    root = workspace.cache / f"toy-{code}"
     for name in toy.CORPORA:
-        with locked(place.cache / f"{name}.lock"):
+        with locked(workspace.cache / f"{name}.lock"):
             if not (root / name / "done").exists():
                 toy.build(root / name)
                 (root / name / "done").touch()

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import torch
 
-RUNS = (
-    Path(__file__).parents[2] / "runs"
-)  # of this clone, wherever a command or a notebook's kernel is started
+RUNS = Path(__file__).parents[2] / "runs"  # of this clone, wherever a command is started
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from typing import Any
 import nbformat
 import torch
 
-from asglib import config
 from asglib.data.workspace import RUNS
-from asglib.study import provenance, report
+from asglib.study import profiles, provenance, report
 
 ROOT = Path(__file__).parents[2]
 # JSON and not papermill's command line: YAML reads 1e-05 as text.
@@ -273,7 +272,7 @@ def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "profile": profile,
-        "differs from the paper": config.profile(profile).differs,
+        "differs from the paper": profiles.profile(profile).differs,
         "command": f"python -m asglib reproduce --profile {profile}",
         "commit": provenance.commit(),
         "parameters": [f"{name}={value!r}" for name, value in sorted(parameters.items())],

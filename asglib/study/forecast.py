@@ -30,7 +30,7 @@ def clips(names: str, place: Workspace, limit: int | None = None) -> tuple[int, 
     The index's numbers where the sets are there, else the published ones.
     """
     try:
-        sizes = load(names, place).frame.split.value_counts().to_dict()
+        sizes = load(names, place).rows.split.value_counts().to_dict()
     except datasets.DataError:
         published = [datasets.DATASETS[name].counts for name in names.split("+")]
         train = sum(c.get("train", c.get("clips", max(c.values(), default=0))) for c in published)
@@ -72,11 +72,7 @@ def forecast(
 def _pretraining(p: Pretraining, place: Workspace) -> dict:
     train, _ = clips(p.corpus, place)
     steps = (p.clips_per_epoch or train) // p.batch * p.epochs
-    views = (
-        steps
-        * p.batch
-        * (1 if p.method == "Sup." else 2 if p.method in ("NONE", "untrained") else 4)
-    )
+    views = steps * p.batch * p.settings.views
     return {
         "run": f"pretrain {p.method} {p.frontend.name}, seed {p.seed}",
         "pretrained on": "",
@@ -91,8 +87,8 @@ def _pretraining(p: Pretraining, place: Workspace) -> dict:
 def _evaluation(e: Evaluation, place: Workspace) -> dict:
     train, others = clips(e.data_set, place, e.training.max_clips)
     method = e.pretraining.method if e.pretraining else "spectrogram"
-    frames = (
-        100 * datasets.DATASETS[e.data_set].seconds
+    frames = 100 * sum(
+        datasets.DATASETS[n].seconds for n in e.data_set.split("+")
     )  # of a whole clip, in however many segments
     forward = (
         0 if e.pretraining is None else others if e.setting == "fine-tuned" else train + others

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from asglib import evaluation
+from asglib import evaluation, metrics
 from asglib.config import Evaluation
 from asglib.data import index as datasets
 from asglib.data.corpus import load
 from asglib.data.workspace import Workspace
-from asglib.frontend import LogSpectrogram
-from asglib.study import experiment
+from asglib.study import runs
 
 
 def of_test_clips(
@@ -20,16 +19,18 @@ def of_test_clips(
     """The frozen encoder's embeddings [clips, D] of the task's test clips, at most `limit` spread evenly, each the mean
     over its segments, and the clips' labels; the encoder is found or trained now."""
     corpus, row = load(e.data_set, place), datasets.DATASETS[e.data_set]
-    rows = corpus.frame[
-        (corpus.frame.split == "test") & (corpus.frame[row.tasks[e.task].label] != "")
-    ]
+    rows = corpus.rows[(corpus.rows.split == "test") & (corpus.rows[row.tasks[e.task].label] != "")]
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
     clips, device = corpus.clips(rows), torch.device(place.device)
-    network = experiment.trained(e.pretraining, place)[0] if e.pretraining else evaluation.blocks
-    frames = evaluation.frames_of(row.seconds, e.training)
-    found = evaluation.embed(network, LogSpectrogram(e.frontend).to(device), clips, frames, device)
+    network = (
+        runs.trained(e.pretraining, place)[0]
+        if e.pretraining
+        else evaluation.SpectrogramControl(e.frontend)
+    )
+    samples = e.training.frames(row.seconds) * e.frontend.hop
+    found = evaluation.embed(network, clips, samples, device)
     return (
-        evaluation.per_clip(found.features, found.clip, len(clips)).numpy(),
+        metrics.per_clip(found.features, found.clip, len(clips)).numpy(),
         rows[row.tasks[e.task].label].iloc[clips.keep].tolist(),
     )
 

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from asglib import audio, evaluation
-from asglib.config import Profile
+from asglib import audio
 from asglib.data import index as datasets
 from asglib.data.corpus import load
 from asglib.data.workspace import Workspace
 from asglib.frontend import LogSpectrogram
+from asglib.study.profiles import Profile
 from asglib.study.questions import embed
 
 
@@ -72,10 +72,10 @@ def neighbours(
         if _there(name, place)
     )
     corpus, row = load(name, place), datasets.DATASETS[name]
-    rows = corpus.frame[corpus.frame.split == "test"]
+    rows = corpus.rows[corpus.rows.split == "test"]
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
     clips = corpus.clips(rows)
-    frames = evaluation.frames_of(row.seconds, profile.frozen)
+    frames = profile.frozen.frames(row.seconds)
     frontend = LogSpectrogram(profile.pretraining.frontend)
     waves = np.stack(
         [audio.segments(clips.whole(i), frames * frontend.config.hop)[0] for i in range(len(clips))]

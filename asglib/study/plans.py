@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asglib.config import ABLATION, SETTINGS, Evaluation, Frontend, Pretraining, Profile
+from asglib.config import SENSITIVITY, SETTINGS, Evaluation, Frontend, Pretraining
+from asglib.methods import METHODS
+from asglib.methods.contract import change
+from asglib.study.profiles import ABLATION, Profile
 
-CONTROLS = (
-    "spectrogram",
-    "untrained",
-)  # in every table: a linear classifier without an encoder, and one on chance
+# in every table: a linear classifier without an encoder, and one with random weights
+CONTROLS = ("spectrogram", "untrained")
 
 
 def front_end(profile: Profile, mel: bool) -> Frontend:
@@ -21,12 +22,21 @@ def front_end(profile: Profile, mel: bool) -> Frontend:
 def pretraining(
     profile: Profile, method: str, seed: int, mel: bool = False, corpus: str | None = None
 ) -> Pretraining:
-    """The profile's pretraining of one method; Sup. and untrained differ from the others as section 3.4 says."""
-    base = profile.supervised if method == "Sup." and profile.supervised else profile.pretraining
-    run = replace(base, seed=seed, frontend=front_end(profile, mel), corpus=corpus or base.corpus)
+    """The profile's pretraining of one method: its settings, and what the profile changes."""
+    settings = METHODS[method]
+    room = type(settings).__module__.rpartition(".")[2]
+    recipe = dict(profile.recipes.get(method, {}))
     if method == "untrained":
-        return replace(run, method=method, warmup_epochs=0, epochs=0)
-    return replace(run, method=method)
+        recipe |= {"epochs": 0, "warmup_epochs": 0}
+    return replace(
+        profile.pretraining,
+        method=method,
+        settings=change(settings, **profile.settings.get(room, {})),
+        seed=seed,
+        frontend=front_end(profile, mel),
+        corpus=corpus or profile.pretraining.corpus,
+        **recipe,
+    )
 
 
 def evaluations(
@@ -37,8 +47,8 @@ def evaluations(
     mel: bool = False,
     corpus: str | None = None,
 ) -> list[Evaluation]:
-    """One method on `tasks` ("set/task") for every seed; method "spectrogram" is the control without an encoder."""
-    training = profile.frozen if setting == "frozen" else profile.fine_tuning
+    """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder."""
+    training = profile.fine_tuning if setting == "fine-tuned" else profile.frozen
     return [
         Evaluation(
             None if method == "spectrogram" else pretraining(profile, method, seed, mel, corpus),
@@ -82,7 +92,7 @@ def spectrogram_type(profile: Profile) -> list[Evaluation]:
 
 
 def pretraining_data(profile: Profile) -> list[Evaluation]:
-    """Table 6: two pretraining corpora, each supervised, without and with ASG; and training from scratch (3.5)."""
+    """Table 6: two corpora, each supervised, without and with ASG; and from scratch (3.5)."""
     pretrained = [
         e
         for corpus in profile.corpora
@@ -102,9 +112,32 @@ def evaluation(profile: Profile) -> list[Evaluation]:
     return found
 
 
-PLANS = {"05": ablation, "06": spectrogram_type, "07": pretraining_data, "08": evaluation}
+def shown_encoders(profile: Profile) -> list[Evaluation]:
+    """The encoders that are looked into themselves: untrained, NONE and ASG of the first seed."""
+    methods = ("untrained", "NONE", "ASG")
+    profile = replace(profile, seeds=profile.seeds[:1])
+    return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
+
+
+def sensitivity(profile: Profile) -> list[Evaluation]:
+    """What the encoders of table 4 notice of a move, on clips of their own corpus."""
+    profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
+    measured = (f"{profile.pretraining.corpus}/",)  # no task
+    methods = ("untrained", *ABLATION)
+    return [e for m in methods for e in evaluations(profile, m, measured, SENSITIVITY)]
 
 
 def everything(profile: Profile) -> list[Evaluation]:
     """Every evaluation of the study, each once, in the order of the notebooks."""
-    return list(dict.fromkeys(e for plan in PLANS.values() for e in plan(profile)))
+    return list(dict.fromkeys(e for plan in TABLES for e in plan(profile)))
+
+
+TABLES = (ablation, sensitivity, spectrogram_type, pretraining_data, evaluation)
+PLANS = {  # what a notebook opens by name
+    "encoders": shown_encoders,
+    "table 4": lambda profile: ablation(profile) + sensitivity(profile),
+    "table 5": spectrogram_type,
+    "table 6": pretraining_data,
+    "tables 2 and 3": evaluation,
+    "all": everything,
+}

@@ -11,15 +11,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
-from asglib.config import Evaluation, Pretraining, Profile
+from asglib.config import Evaluation, Pretraining
 from asglib.data import index as datasets
 from asglib.data.corpus import load
 from asglib.data.workspace import Workspace
-from asglib.study.experiment import Evaluator
-from asglib.study.plans import PLANS, evaluation, everything
+from asglib.processes import settle
+from asglib.study.evaluator import Evaluator
+from asglib.study.plans import PLANS
+from asglib.study.profiles import Profile
 from asglib.study.runs import record_of
-from asglib.training import settle
 
+OPENS = {
+    "01": "encoders",
+    "04": "encoders",
+    "05": "table 4",
+    "06": "table 5",
+    "07": "table 6",
+    "08": "tables 2 and 3",
+    "09": "all",
+}
 LOOKING = ("01", "04")  # the notebooks that look into encoders themselves
 
 
@@ -77,23 +87,7 @@ class Ensurer:
         self.together = list(dict.fromkeys(e for name in notebooks for e in self.needs(name)))
 
     def needs(self, notebook: str) -> list[Evaluation]:
-        number = notebook[:2]
-        if number in LOOKING:  # untrained, NONE and ASG of the first seed
-            return [
-                e
-                for e in evaluation(self.profile)
-                if e.pretraining
-                and e.seed == self.profile.seeds[0]
-                and e.pretraining.method in ("untrained", "NONE", "ASG")
-                and e.setting == "frozen"
-            ]
-        return (
-            everything(self.profile)
-            if number == "09"
-            else PLANS[number](self.profile)
-            if number in PLANS
-            else []
-        )
+        return PLANS[OPENS[notebook[:2]]](self.profile) if notebook[:2] in OPENS else []
 
     def __call__(self, notebook: str) -> None:
         if self.together:
@@ -138,7 +132,7 @@ def available(
     for name in dict.fromkeys(name for e in evaluations for name in needs(e)):
         corpus, _, batch = name.removesuffix(" clips").partition(", ")
         try:
-            clips = (load(corpus, place).frame.split == "train").sum()
+            clips = (load(corpus, place).rows.split == "train").sum()
         except datasets.DataError as error:
             reasons[corpus] = str(error)
             continue
@@ -166,12 +160,15 @@ def cost(evaluations: list[Evaluation], place: Workspace) -> float:
     pre = evaluations[0].pretraining
     total = 0.0
     if pre and record_of(pre, place) is None:
-        frame = load(pre.corpus, place).frame
+        frame = load(pre.corpus, place).rows
         clips = pre.clips_per_epoch or (frame.split == "train").sum()
-        views = 1 if pre.method == "Sup." else 2 if pre.method in ("NONE", "untrained") else 4
+        views = pre.settings.views
         total += 3 * views * pre.epochs * clips * pre.frames * pre.frontend.bins
     for e in evaluations:
-        clips, seconds = len(load(e.data_set, place).frame), datasets.DATASETS[e.data_set].seconds
+        clips, seconds = (
+            len(load(e.data_set, place).rows),
+            sum(datasets.DATASETS[n].seconds for n in e.data_set.split("+")),
+        )
         epochs = e.training.epochs * 3 if e.setting == "fine-tuned" else 1
         total += epochs * clips * 100 * seconds * e.frontend.bins
     return total

@@ -1,80 +1,60 @@
-"""Where a number comes from: code, commit, machine, versions."""
+"""Where a number comes from: commit, machine, versions."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import platform
 import subprocess
+import time
+from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parents[1]
-PRETRAINING = ("audio", "batch", "encoder", "frontend", "sensitivity", "positives", "training")
-CONTRASTIVE = PRETRAINING + ("adversaries", "loss", "methods/asg")
-SUPERVISED = PRETRAINING + ("methods/supervised",)
-EVALUATION = ("audio", "encoder", "evaluation", "frontend")
+ROOT = Path(__file__).parents[2]
 PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "soundfile",
-    "soxr",
-    "librosa",
-    "pyroomacoustics",
-    "pandas",
-)
+    "torch torchaudio torchvision timm numpy scipy scikit-learn soundfile soxr pyroomacoustics "
+    "pandas"
+).split()
 
 
-@cache
-def code_version(rooms: tuple[str, ...]) -> str:
-    """10 hex digits of the rooms' syntax trees: a new comment or docstring is the same code, anything else is not."""
-    trees = [
-        ast.dump(_without_docstrings(ast.parse((ROOT / f"{room}.py").read_text())))
-        for room in rooms
-    ]
-    return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:10]
-
-
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            node.body = body[1:] or [ast.Pass()]
-    return tree
+def made_by(device: torch.device, began: float) -> dict:
+    """What every record says of the machine and the moment; `began` as time.monotonic() said."""
+    return {
+        "commit": commit(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "seconds": round(time.monotonic() - began, 2),
+        "versions": versions(),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
 
 
 @cache
 def commit() -> str:
-    """The checked-out commit, with "+" when files of the library differ from it; "unknown" outside git."""
+    """The checked-out commit, with "+" when files of the library differ; "unknown" without one.
+
+    Never that of a repository around this one.
+    """
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        head = git("rev-parse", "--short=10", "HEAD")
-        return (head + ("+" if git("status", "--porcelain", "--", str(ROOT)) else "")) or "unknown"
+        if Path(git("rev-parse", "--show-toplevel") or "/nowhere").resolve() != ROOT.resolve():
+            return "unknown"
+        changed = git("status", "--porcelain", "--", str(ROOT / "asglib"))
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
     except FileNotFoundError:
         return "unknown"
 
 
 @cache
 def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        package: version(package) for package in PACKAGES
-    }
+    """Of Python and of the packages that decide numbers."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def device_name(device: torch.device) -> str:
@@ -82,13 +62,7 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     info = Path("/proc/cpuinfo")
-    names = (
-        [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        if info.exists()
-        else []
-    )
-    return f"CPU {names[0] if names else platform.processor() or platform.machine()}, {len(names) or '?'} cores"
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"CPU {name}, {len(names) or '?'} cores"

@@ -11,15 +11,18 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from asglib import evaluation, methods, training
+from asglib import encoder, evaluation, training
 from asglib import sensitivity as measures
 from asglib.adversaries import move
-from asglib.config import Frontend, Pretraining, Profile
+from asglib.batches import Batches
+from asglib.config import Frontend, Pretraining
 from asglib.data import rirs, toy
 from asglib.data.corpus import load
 from asglib.data.workspace import Workspace
 from asglib.frontend import LogSpectrogram
-from asglib.study import experiment, figures, plans
+from asglib.methods.contract import Material
+from asglib.study import figures, plans, runs
+from asglib.study.profiles import Profile
 from asglib.study.runs import record_of
 
 EVENT_CENTRE = 600.0  # Hz above its register: the middle of what most toy patterns occupy
@@ -38,7 +41,7 @@ def encoders(
     for name in names:
         config = plans.pretraining(profile, name, seed)
         state = "computed" if record_of(config, place) is None else "found"
-        network, record = experiment.trained(config, place)
+        network, record = runs.trained(config, place)
         say(
             f"{record['run']}: {state}, pretrained in {record['seconds']:.1f} s on {record['device']}"
         )
@@ -69,7 +72,7 @@ def four_moves(place: Workspace, number: int = 44) -> Figure:
 def toy_clips(place: Workspace, split: str) -> tuple[Tensor, pd.DataFrame]:
     """Waves [clips, N] and index rows of one split of the embedded corpus."""
     corpus = load("toy", place)
-    rows = corpus.frame[corpus.frame.split == split].reset_index(drop=True)
+    rows = corpus.rows[corpus.rows.split == split].reset_index(drop=True)
     clips = corpus.clips(rows)
     return torch.from_numpy(np.stack([clips.whole(i) for i in range(len(clips))])), rows
 
@@ -80,7 +83,7 @@ def embed(
 ) -> Tensor:
     """features of [B, F, T] in batches: -> [B, D] on the CPU."""
     return torch.cat(
-        [features(part.to(place.device)).float().cpu() for part in spectrograms.split(batch)]
+        [features.embed(part.to(place.device)).float().cpu() for part in spectrograms.split(batch)]
     )
 
 
@@ -175,10 +178,7 @@ def answers(
 
 
 def _classifier(h: Tensor, ids: np.ndarray, classes: int, profile: Profile, seed: int) -> nn.Module:
-    segments = evaluation.Segments(h, torch.arange(len(h)))
-    return evaluation.train_linear(
-        segments, torch.as_tensor(ids), classes, profile.frozen, seed
-    ).requires_grad_(False)
+    return evaluation.train_linear(h, torch.as_tensor(ids), classes, profile.frozen, seed)
 
 
 def stride(network: nn.Module) -> int:
@@ -205,18 +205,11 @@ def step_by_step(
 
 
 def history(record: dict) -> dict[str, tuple[list[float], list[float]]]:
-    """{column: (epochs, values)} of a pretraining record: the loss at every step, the geometry before and by epoch."""
-    log = record["log"]
-    found = {"loss": (log["epoch"], log["loss"])}
-    for name, before in record["before"].items():
-        rows = [
-            (epoch, value) for epoch, value in zip(log["epoch"], log[name]) if value is not None
-        ]
-        found[name] = (
-            [0.0, *(epoch for epoch, _ in rows)],
-            [before, *(value for _, value in rows)],
-        )
-    return found
+    """{column: (epochs, values)} of a pretraining record: the loss by step, the geometry by epoch."""
+    log, measured = record["log"], record["measured"]
+    columns = {name: values for name, values in measured.items() if name != "epoch"}
+    found = {name: (measured["epoch"], values) for name, values in columns.items()}
+    return {"loss": (log["epoch"], log["loss"])} | found
 
 
 def cell_kinds(clips: int) -> np.ndarray:
@@ -240,9 +233,10 @@ def first_batch(
     """The method before its first step and the two halves [x; x_n] and [x_p; x_pn] of a batch of `clips` clips."""
     config = replace(config, batch=clips)
     corpus = load(config.corpus, place)
-    waves = corpus.clips(corpus.frame[corpus.frame.split == "train"])
-    batch, _ = training.Batches(config, waves, None)[0]
-    bank = torch.from_numpy(rirs.bank(config.positives.rir_bank, place.cache))
-    mean, std = training.statistics(waves, config, LogSpectrogram(config.frontend))
-    method = methods.build(config, bank, mean=mean, std=std)
+    waves = corpus.clips(corpus.rows[corpus.rows.split == "train"])
+    batch, _ = Batches(config, waves)[0]
+    bank = torch.from_numpy(rirs.bank(config.settings.rir_bank, place.cache))
+    network = encoder.build(config.encoder, config.frontend, config.seed)
+    network.standardise(training.statistics_waves(waves, config))
+    method = config.settings.build(config, Material(network, bank))
     return method, *method.views(batch, torch.Generator().manual_seed(config.seed))

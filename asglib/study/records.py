@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from asglib.config import METHODS, SETTINGS
+from asglib.config import SETTINGS
+from asglib.methods import METHODS
 
 IDENTITY = ["method", "frontend", "corpus", "data_set", "task", "setting", "seed"]
 NEEDED = ["run", "profile", *IDENTITY, "metric", "value"]

@@ -1,7 +1,7 @@
 """Runs: folders named by the hash of everything that decides their result.
 
-A run is its complete configuration, its data's fingerprint and the code it goes through. What has a record.json is
-done; what has not is resumed; two processes that ask for the same run do not do it twice.
+A run is its complete configuration, what its data yield and the code it goes through. What has a
+record is done; what has not is resumed; two processes that ask for one run do not do it twice.
 """
 
 from __future__ import annotations
@@ -9,78 +9,186 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from asglib.config import Evaluation, Frontend, Pretraining, as_dict, digest
+from asglib import encoder, processes, training
+from asglib.config import SENSITIVITY, Evaluation, Pretraining, as_dict, digest
 from asglib.data import rirs
-from asglib.data.corpus import load
+from asglib.data.corpus import Corpus, load
+from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
-from asglib.files import write_atomically
-from asglib.study import provenance
+from asglib.encoder import Encoder
+from asglib.files import load_checked, locked, save_checked
+from asglib.study.identity import code_version
+from asglib.study.provenance import made_by
+
+LOGGED = 2_000  # steps of a training that its record keeps, evenly spaced
 
 
-def run_name(config: Pretraining | Evaluation, place: Workspace) -> str:
-    """kind-method-hash: of the complete configuration, the data's fingerprint and the code version."""
-    if isinstance(config, Pretraining):
-        parts = (
-            config,
-            load(config.corpus, place).fingerprint,
-            _sound(config.positives.rir_bank, place),
-            code_of(config),
-        )
-        return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
+def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
+    """kind-method-hash of the complete configuration, the data, and the code."""
+    if isinstance(config, Evaluation):
+        return _evaluation_name(config, workspace)
+    corpus = load(config.corpus, workspace)
+    rows = corpus.rows[corpus.rows.split == "train"]
+    targets = corpus.joint_labels(rows) if config.settings.labels else None
+    _, world = processes.rank_and_world()
+    parts = [
+        config,
+        type(config.settings).__qualname__,
+        corpus.fingerprint(rows, targets),
+        _sound(config.settings.rir_bank, workspace),
+        code_of(config),
+        # on CPUs batch normalisation is each process's own (D16)
+        world if workspace.device == "cpu" else 1,
+    ]
+    return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
+
+
+def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
+    before = run_name(config.pretraining, workspace) if config.pretraining else None
     method = config.pretraining.method.rstrip(".") if config.pretraining else "spectrogram"
-    before = run_name(config.pretraining, place) if config.pretraining else None
-    data = load(config.data_set, place).fingerprint
-    return f"evaluate-{method}-{digest(config, before, data, code_of(config))}"
+    corpus = evaluated(config, workspace)
+    targets = frames = metric = None
+    if config.setting != SENSITIVITY:
+        data_set = DATASETS[config.data_set]
+        targets = corpus.labels(corpus.rows, config.data_set, config.task)
+        frames = config.training.frames(data_set.seconds)
+        metric = data_set.tasks[config.task].metric
+    data = corpus.fingerprint(corpus.rows, targets)
+    parts = digest(config, before, data, frames, metric, code_of(config))
+    return f"evaluate-{method}-{parts}"
 
 
 def code_of(config: Pretraining | Evaluation) -> str:
-    """The version of the rooms that this run goes through."""
-    if isinstance(config, Evaluation):
-        return provenance.code_version(provenance.EVALUATION)
-    return provenance.code_version(
-        provenance.SUPERVISED if config.method == "Sup." else provenance.CONTRASTIVE
-    )
+    """The version of the code that this run goes through."""
+    if isinstance(config, Pretraining):
+        return code_version("asglib.training", type(config.settings).__module__)
+    if config.setting == SENSITIVITY:
+        return code_version("asglib.sensitivity")
+    return code_version("asglib.evaluation")
 
 
 @cache
-def _sound(bank: str, place: Workspace) -> str:
+def _sound(bank: str | None, workspace: Workspace) -> str:
     """What the impulse responses are, not where they lie."""
-    return hashlib.sha256(rirs.bank(bank, place.cache).tobytes()).hexdigest()[:16]
+    if bank is None:
+        return ""
+    return hashlib.sha256(rirs.bank(bank, workspace.cache).tobytes()).hexdigest()[:16]
 
 
-def record_of(config: Pretraining | Evaluation, place: Workspace) -> dict | None:
+def evaluated(config: Evaluation, workspace: Workspace) -> Corpus:
+    """The clips that an evaluation reads: training and test rows, at most max_clips of each."""
+    corpus = load(config.data_set, workspace)
+    corpus = corpus.only(corpus.rows.split.isin(("train", "test")))
+    return corpus.drawn(config.training.max_clips)
+
+
+def record_of(config: Pretraining | Evaluation, workspace: Workspace) -> dict | None:
     """The record of a finished run, or None."""
-    path = place.runs / run_name(config, place) / "record.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return _read(workspace.runs / run_name(config, workspace))
 
 
-def made_by(frontend: Frontend, device: torch.device, began: float) -> dict:
+def _read(folder: Path) -> dict | None:
+    return load_checked(folder / "record.json", lambda path: json.loads(path.read_text()))
+
+
+def _finish(folder: Path, config: Pretraining | Evaluation, record: dict) -> dict:
+    """Writes config.json, then record.json, whose presence means done."""
+    for name, content in (("config", as_dict(config)), ("record", record)):
+        text = json.dumps(content, allow_nan=False)
+        save_checked(folder / f"{name}.json", lambda out, text=text: out.write_text(text))
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return record
+
+
+def trained(
+    config: Pretraining, workspace: Workspace, tell: Callable[[dict], None] = lambda row: None
+) -> tuple[Encoder, dict]:
+    """The encoder of a pretraining run and its record: found, resumed or trained now."""
+    folder = workspace.runs / run_name(config, workspace)
+    found = _encoder(folder)
+    if found is None:
+        first = processes.rank_and_world()[0] == 0
+        with locked(folder / "lock") if first else nullcontext():
+            processes.meet()
+            if _encoder(folder) is None:
+                _train(config, workspace, folder, tell)
+            processes.meet()
+        found = _encoder(folder)
+    network, record = found
+    return network.to(workspace.device), record
+
+
+def _encoder(folder: Path) -> tuple[Encoder, dict] | None:
+    record = _read(folder)
+    network = load_checked(folder / "encoder.safetensors", encoder.load)
+    return None if record is None or network is None else (network, record)
+
+
+def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> None:
+    began, device = time.monotonic(), torch.device(workspace.device)
+    corpus = load(config.corpus, workspace)
+    rows = corpus.rows[corpus.rows.split == "train"]
+    clips, settings = corpus.clips(rows), config.settings
+    if not len(clips):
+        raise DataError(f"{config.corpus}: none of its {len(rows)} training clips can be decoded.")
+    labels, classes = None, 0
+    if settings.labels:
+        labels, classes = corpus.joint_labels(rows.iloc[clips.keep])
+    bank = rirs.bank(settings.rir_bank, workspace.cache) if settings.rir_bank else None
+    method, log = training.pretrain(
+        config,
+        clips,
+        folder / "checkpoint.pt",
+        device,
+        labels,
+        classes,
+        None if bank is None else torch.from_numpy(bank),
+        workspace.workers,
+        lambda row: tell(row | {"run": folder.name}),
+    )
+    if processes.rank_and_world()[0]:
+        return  # the first process writes
+    network = method.encoder
+    save_checked(folder / "encoder.safetensors", lambda out: encoder.save_encoder(network, out))
+    undecoded = [{"path": "", "reason": reason} for reason in log.failed]
+    record = made_by(device, began) | {
+        "kind": "pretraining",
+        "run": folder.name,
+        "frontend": config.frontend.name,
+        **{key: as_dict(config)[key] for key in "method corpus seed encoder epochs batch".split()},
+        "processes": processes.rank_and_world()[1],
+        "clips": len(clips),
+        "steps": len(log.loss),
+        "mean": round(network.mean.item(), 4),
+        "std": round(network.std.item(), 4),
+        "data": corpus.fingerprint(rows),
+        "classes": classes,
+        "final_loss": log.loss[-1] if log.loss else None,
+        "precision": processes.precision(config.precision, device),
+        "skipped": clips.skipped + undecoded,
+        "missing": corpus.missing,
+        "rir": rirs.describe(settings.rir_bank, bank) if settings.rir_bank else "",
+        "code": code_of(config),
+        "log": _thinned(log, len(log.loss) / max(config.epochs, 1)),
+        "measured": {key: [row[key] for row in log.measured] for key in log.measured[0]},
+    }
+    _finish(folder, config, record)
+
+
+def _thinned(log: training.Log, steps_per_epoch: float) -> dict[str, list[float]]:
+    """Epoch, loss and rate of at most LOGGED steps, the last among them."""
+    last = len(log.loss) - 1
+    chosen = np.unique(np.linspace(0, last, min(LOGGED, last + 1)).round().astype(int)).tolist()
     return {
-        "frontend": frontend.name,
-        "commit": provenance.commit(),
-        "device": provenance.device_name(device),
-        "threads": torch.get_num_threads(),
-        "seconds": round(time.monotonic() - began, 2),
-        "versions": provenance.versions(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "epoch": [(step + 1) / steps_per_epoch for step in chosen],
+        "loss": [log.loss[step] for step in chosen],
+        "rate": [log.rate[step] for step in chosen],
     }
-
-
-def finish(folder: Path, config, record: dict) -> None:
-    """Writes config.json and environment.json, then record.json, whose presence means done."""
-    environment = {
-        key: record[key] for key in ("commit", "code", "device", "threads", "versions", "finished")
-    }
-    for name, content in (
-        ("config", as_dict(config)),
-        ("environment", environment),
-        ("record", record),
-    ):
-        text = json.dumps(content, indent=1 if name != "record" else None, allow_nan=False)
-        write_atomically(folder / f"{name}.json", lambda out: out.write_text(text))

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asglib import config
-from asglib.config import Evaluation, Profile
+from asglib.config import Evaluation
 from asglib.data import index as datasets
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import paper as audit
-from asglib.study import plans, pool
+from asglib.study import plans, pool, profiles
 from asglib.study import tables as results
+from asglib.study.profiles import Profile
 from asglib.study.runs import record_of, run_name
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -224,7 +224,7 @@ def readme(folder: Path) -> str:
             f"There are no published records in {folder}: run {_make(Path(folder).name)}, "
             f"then `python -m asglib publish --profile {Path(folder).name}`."
         )
-    profile, claims = config.profile(frame["profile"].iloc[0]), audit.paper_claims()
+    profile, claims = profiles.profile(frame["profile"].iloc[0]), audit.paper_claims()
     found = card(frame, claims, profile)
     counts = found["verdict"].value_counts().reindex(results.WORST_FIRST[::-1], fill_value=0)
     lines = [

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asglib.config import PROFILES
 from asglib.study import paper as audit
 from asglib.study.comparison import (
     DRAWS,
@@ -23,6 +22,7 @@ from asglib.study.comparison import (
     percent,
     row_of,
 )
+from asglib.study.profiles import PROFILES
 from asglib.study.records import ResultsError, frame, load_records, missing_seeds, notes
 from asglib.study.statistics import mean_t
 

@@ -1,0 +1,160 @@
+"""One encoder, or the spectrogram itself, on many tasks: found or computed now (section 3.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from asglib import evaluation, metrics, processes, sensitivity
+from asglib.audio import Clips
+from asglib.config import SENSITIVITY, Evaluation, Pretraining
+from asglib.data.corpus import Corpus
+from asglib.data.index import DATASETS, DataError
+from asglib.data.workspace import Workspace
+from asglib.encoder import Encoder
+from asglib.files import locked
+from asglib.study import runs
+from asglib.study.provenance import made_by
+
+
+class Evaluator:
+    """evaluator(config) -> record; a set's segments are embedded once for all its tasks."""
+
+    def __init__(
+        self,
+        pretraining: Pretraining | None,
+        workspace: Workspace,
+        tell: Callable[[dict], None] = lambda row: None,
+    ):
+        self.pretraining, self.workspace, self.tell = pretraining, workspace, tell
+        self.device = torch.device(workspace.device)
+        self.found: dict = {}  # the last set's segments
+        self.read: dict = {}  # and its clips
+
+    @cached_property
+    def trained(self) -> tuple[Encoder | None, dict]:
+        if self.pretraining is None:
+            return None, {}
+        return runs.trained(self.pretraining, self.workspace, self.tell)
+
+    def __call__(self, config: Evaluation) -> dict:
+        """The record of one evaluation: found or computed now."""
+        record = runs.record_of(config, self.workspace)
+        if record is None:
+            folder = self.workspace.runs / runs.run_name(config, self.workspace)
+            with locked(folder / "lock"):
+                record = runs.record_of(config, self.workspace) or self._evaluate(config, folder)
+        return record
+
+    def _evaluate(self, config: Evaluation, folder: Path) -> dict:
+        network, before = self.trained
+        self.tell({"run": folder.name})
+        began = time.monotonic()
+        corpus, clips = self._clips(config)
+        if config.setting == SENSITIVITY:
+            found = self._sensitivity(config, clips, network)
+        else:
+            found = self._scored(config, corpus, clips, folder)
+        record = self._about(config, before) | found | made_by(self.device, began)
+        record |= {"run": folder.name, "code": runs.code_of(config), "missing": corpus.missing}
+        return runs._finish(folder, config, record)
+
+    def _clips(self, config: Evaluation) -> tuple[Corpus, Clips]:
+        key = config.data_set, config.training.max_clips
+        if key not in self.read:
+            corpus = runs.evaluated(config, self.workspace)
+            self.read = {key: (corpus, corpus.clips(corpus.rows))}
+        return self.read[key]
+
+    def _sensitivity(self, config: Evaluation, clips: Clips, network: Encoder) -> dict:
+        waves = sensitivity.centres(clips, self.pretraining.samples).to(self.device)
+        spectrograms = network.spectrogram(waves)
+        return {
+            "kind": SENSITIVITY,
+            "curves": sensitivity.curves(network, spectrograms),
+            "shifts": list(sensitivity.SHIFTS),
+            "clips": len(waves),
+        }
+
+    def _scored(self, config: Evaluation, corpus: Corpus, clips: Clips, folder: Path) -> dict:
+        data_set = DATASETS[config.data_set]
+        frames = config.training.frames(data_set.seconds)
+        rows = corpus.rows.iloc[clips.keep].reset_index(drop=True)
+        targets, classes = corpus.labels(rows, config.data_set, config.task)
+        train, test = evaluation.parts(rows.split.to_numpy(), targets)
+        if not len(train) or not len(test):
+            raise DataError(
+                f"{config.data_set}: {len(train)} training and {len(test)} test clips can be "
+                "decoded; both are needed."
+            )
+        scored = self._frozen if config.setting == "frozen" else self._fine_tuned
+        samples = frames * config.frontend.hop
+        task = evaluation.Task(clips, targets, train, test, len(classes), samples)
+        scores, test, skipped = scored(config, task, folder)
+        labels = targets[test]
+        hot = labels if labels.ndim == 2 else torch.nn.functional.one_hot(labels, len(classes))
+        absent = [name for name, count in zip(classes, hot.sum(0).tolist()) if not count]
+        metric = data_set.tasks[config.task].metric
+        return metrics.outcome(scores, labels, metric) | {
+            "metric": metric,
+            "clips": rows.path.iloc[test].astype(str).tolist(),
+            "groups": rows.group.iloc[test].astype(str).tolist(),
+            "classes": list(classes),
+            "frames": frames,
+            "data": corpus.fingerprint(corpus.rows),
+            "counts": {
+                "train": len(train),
+                "test": len(test),
+                "skipped": clips.skipped + skipped,
+                "missing": corpus.missing,
+                "absent_from_test": absent,
+            },
+        }
+
+    def _frozen(self, config: Evaluation, task: evaluation.Task, folder: Path):
+        key = config.data_set, config.training.max_clips, task.samples
+        if key not in self.found:
+            network = self.trained[0] or evaluation.SpectrogramControl(config.frontend)
+            network = network.to(self.device)
+            self.found = {key: evaluation.embed(network, task.clips, task.samples, self.device)}
+        segments = self.found[key]
+        scores, rows = evaluation.frozen(segments, task, config.training, config.seed, self.device)
+        return scores, rows, segments.skipped
+
+    def _fine_tuned(self, config: Evaluation, task: evaluation.Task, folder: Path):
+        amp = processes.precision(self.pretraining.precision, self.device) == "bf16"
+        return evaluation.fine_tuned(
+            self.trained[0],
+            task,
+            config.training,
+            config.seed,
+            folder / "checkpoint.pt",
+            self.device,
+            amp,
+            self.workspace.workers,
+            lambda row: self.tell(row | {"run": folder.name}),
+        )
+
+    def _about(self, config: Evaluation, before: dict) -> dict:
+        pre = self.pretraining
+        return {
+            "kind": "evaluation",
+            "pretraining": before.get("run"),
+            "method": pre.method if pre else "spectrogram",
+            "corpus": pre.corpus if pre else "",
+            "encoder": pre.encoder if pre else "",
+            "rir": before.get("rir", ""),
+            "epochs": pre.epochs if pre else 0,
+            "batch": pre.batch if pre else 0,
+            "precision": before.get("precision", "fp32"),
+            "pretraining_seconds": before.get("seconds", 0),
+            "frontend": config.frontend.name,
+            "data_set": config.data_set,
+            "task": config.task,
+            "setting": config.setting,
+            "seed": config.seed,
+        }

@@ -1,0 +1,174 @@
+"""What one study runs: how large, on which data, with how many seeds (paper section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
+from asglib.methods import asg
+
+ABLATION = ("NONE", "ST", "FT", "SF", "FF", "ASG")  # table 4, and ASG beside it
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A study's size; methods take `pretraining` with their own settings and what differs."""
+
+    name: str
+    pretraining: Pretraining  # of ASG
+    seeds: tuple[int, ...]
+    tasks: tuple[str, ...]  # "set/task" of the ablation (table 4)
+    evaluation_tasks: tuple[str, ...]  # of tables 2 and 3
+    fine_tuned_tasks: tuple[str, ...]
+    corpora: tuple[str, str]  # the two corpora of table 6
+    corpora_tasks: tuple[str, ...]  # on which models of either corpus are evaluated
+    settings: dict[str, dict] = field(default_factory=dict)  # file of a method: its other numbers
+    recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
+    n_mels: int = 64  # table 5, D4
+    frozen: Downstream = Downstream()
+    fine_tuning: Downstream = FINE_TUNING
+    more_seeds: tuple[int, ...] = ()  # beside `seeds`, for table 4 alone: the main ablation
+    evidence: bool = True  # False: it shows that everything works, and says nothing of the claims
+    differs: str = ""  # from the paper, one sentence for the first screen of a report
+
+    @property
+    def standing(self) -> str:
+        """What the profile's numbers are worth: for the first screen of a report."""
+        told = "The paper's own configuration."
+        if self.differs:
+            told = f"What differs from the paper: {self.differs}."
+        return told if self.evidence else f"**No evidence for the paper's claims.** {told}"
+
+
+_few_steps = Pretraining(
+    method="ASG",
+    settings=asg.Settings(),
+    corpus="esc50+fsdd+notes",
+    frames=96,
+    encoder="tiny",
+    batch=32,
+    epochs=6,
+    warmup_epochs=0.5,
+    clips_per_epoch=2_048,
+    lr_per_256=4.0,  # few steps: what a short trial on the embedded corpus wanted, D19
+)
+_toy_tasks = ("toy/pattern", "toy/register", "toy/direction", "toy/order")
+
+SMOKE = Profile(
+    name="smoke",
+    pretraining=replace(
+        _few_steps,
+        corpus="toy",
+        frames=64,
+        epochs=8,
+        warmup_epochs=1,
+        clips_per_epoch=None,
+        frontend=Frontend(window=256, n_fft=256),  # F = 129: a third of the paper's cost a frame
+    ),
+    seeds=(0, 1, 2),
+    tasks=_toy_tasks,
+    evaluation_tasks=_toy_tasks,
+    fine_tuned_tasks=("toy/direction", "toy/register"),
+    corpora=("toy-a", "toy-b"),
+    corpora_tasks=("toy-a/order", "toy-b/order"),
+    settings={"asg": {"head": (256, 64)}},
+    fine_tuning=Downstream(epochs=3, drop_epoch=2),
+    evidence=False,
+    differs="synthesised clips of about a second, a tiny encoder and minutes of training: it shows "
+    "that everything works and the mechanism under controlled conditions, and is no evidence for "
+    "the paper's claims",
+)
+
+_small_tasks = ("fsdd/digit", "fsdd/speaker", "notes/instrument", "notes/octave", "esc50/sound")
+_small_tuned = ("fsdd/speaker", "notes/instrument", "esc50/sound")
+_small_data = "three small open corpora (about an hour and a half of sound) instead of AudioSet"
+
+SMALL = Profile(
+    name="small",
+    pretraining=_few_steps,
+    seeds=(0, 1, 2),
+    more_seeds=(3, 4),
+    tasks=_small_tasks,
+    evaluation_tasks=_small_tasks,
+    fine_tuned_tasks=_small_tuned,
+    corpora=("esc50+notes", "esc50+fsdd"),
+    corpora_tasks=_small_tuned,
+    settings={"asg": {"head": (512, 128)}},
+    fine_tuning=Downstream(epochs=6, drop_epoch=4),
+    differs=f"{_small_data}, {_few_steps.epochs} epochs of {_few_steps.clips_per_epoch:,} clips "
+    f"instead of 50 of 1.8 million, segments of {_few_steps.frames} frames instead of 300, a "
+    f"ResNet of a third of a million weights instead of ResNet-50, batch {_few_steps.batch} "
+    "instead of 512",
+)
+
+SMALL_GPU = replace(
+    SMALL,
+    name="small-gpu",
+    seeds=(0, 1, 2, 3, 4),
+    more_seeds=(),
+    pretraining=replace(
+        _few_steps,
+        encoder="resnet50",
+        batch=256,
+        epochs=40,
+        warmup_epochs=2,
+        clips_per_epoch=None,
+        lr_per_256=1.2,
+    ),
+    settings={},
+    fine_tuning=FINE_TUNING,
+    differs=f"{_small_data}, 40 epochs of 4,400 clips instead of 50 of 1.8 million, segments of 96 "
+    "frames instead of 300, batch 256 instead of 512",
+)
+
+_frozen_tasks = (
+    "librispeech/speaker",
+    "speech_commands_v1/words",
+    "speech_commands_v2/words",
+    "voxceleb1/speaker",
+    "nsynth/family",
+)
+_all_tasks = (*_frozen_tasks[:3], "musan/kind", *_frozen_tasks[3:], "audioset/events")
+
+PAPER = Profile(
+    name="paper",
+    pretraining=Pretraining(method="ASG", settings=asg.Settings()),
+    seeds=(0,),
+    tasks=_frozen_tasks,
+    evaluation_tasks=(*_all_tasks, "esc50/sound"),
+    fine_tuned_tasks=(*_all_tasks, "esc50/sound"),
+    corpora=("audioset", "vggsound"),
+    corpora_tasks=("audioset/events", "vggsound/events"),
+    # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet
+    recipes={"Sup.": {"batch": 1024, "lr_per_256": 0.1, "epochs": 30, "warmup_epochs": 0}},
+)
+
+_two_steps = {"batch": 8, "epochs": 1, "warmup_epochs": 0, "clips_per_epoch": 16}
+_few_clips = {"epochs": 1, "drop_epoch": 1, "batch": 2, "max_clips": 4, "max_frames": 300}
+
+REHEARSAL = replace(  # the paper profile's data, networks and plans, cut to two steps a run
+    PAPER,
+    name="rehearsal",
+    pretraining=replace(PAPER.pretraining, **_two_steps),
+    recipes={"Sup.": {**PAPER.recipes["Sup."], **_two_steps}},
+    frozen=Downstream(**_few_clips),
+    fine_tuning=Downstream(**_few_clips),
+    evidence=False,
+    differs="two steps of a few clips a run and at most 4 clips of each split, in segments of 3 s: "
+    "it shows that the data, the machine and every step of the paper profile work before days are "
+    "spent, and its numbers mean nothing",
+)
+
+PROFILES = {each.name: each for each in (SMOKE, SMALL, SMALL_GPU, REHEARSAL, PAPER)}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name; "small:0,1,2,3" has other seeds. ConfigError: no such profile."""
+    name, _, text = name.partition(":")
+    need(name in PROFILES, f"profile {name!r} is unknown; use {', '.join(PROFILES)}.")
+    if not text:
+        return PROFILES[name]
+    parts = text.split(",")
+    need(all(part.isdecimal() for part in parts), f"seeds {text!r}: give them as 0,1,2.")
+    need(len(set(parts)) == len(parts), f"seeds {text!r}: give each once.")
+    return replace(PROFILES[name], seeds=tuple(map(int, parts)), more_seeds=())
