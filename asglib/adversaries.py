@@ -1,7 +1,7 @@
 """Adversarial samples: positional moves of a spectrogram (paper section 2.2).
 
-A moved spectrogram shows the same local patterns at another place or in another direction. FT flips time, FF flips
-frequency, SF and ST scroll along frequency and time; scrolling is circular.
+A moved spectrogram shows the same local patterns elsewhere or the other way round. FT flips time,
+FF flips frequency, SF and ST scroll along frequency and time; scrolling is circular.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def flip_frequency(spectrogram: Tensor) -> Tensor:
 
 
 def scroll_frequency(spectrogram: Tensor, length: int) -> Tensor:
-    """SF, [..., F, T] -> [..., F, T]: up by `length` bins; what leaves at the top enters at the bottom.
+    """SF, [..., F, T] -> [..., F, T]: up by `length` bins; the top enters at the bottom.
 
     >>> scroll_frequency(torch.tensor([[1, 2], [3, 4], [5, 6]]), 1).tolist()
     [[5, 6], [1, 2], [3, 4]]
@@ -42,7 +42,7 @@ def scroll_frequency(spectrogram: Tensor, length: int) -> Tensor:
 
 
 def scroll_time(spectrogram: Tensor, length: int) -> Tensor:
-    """ST, [..., F, T] -> [..., F, T]: later by `length` frames; what leaves at the end enters at the start."""
+    """ST, [..., F, T] -> [..., F, T]: later by `length` frames; the end enters at the start."""
     return spectrogram.roll(length, -1)
 
 

@@ -6,6 +6,7 @@ changes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from asglib.config import ConfigError, Pretraining
 
 
 class BatchError(RuntimeError):
-    """A batch that cannot be made; the message says at which step and why."""
+    """A batch that cannot be made; the message says at which file and why."""
 
 
 class Batch(NamedTuple):
@@ -104,21 +105,33 @@ class Batches(Dataset):
 
     def __getitem__(self, step: int) -> tuple[Batch, list[str]]:
         settings, epoch = self.config.settings, step // self.steps_per_epoch
-        length = settings.samples(self.config)
-        crops, kept, failed = [], [], []
-        for number in self.numbers(step).tolist():
-            rng = np.random.default_rng([self.config.seed, epoch, number, step])
-            try:
-                parts = [self.clips.crop(number, length, rng) for _ in range(settings.crops)]
-            except AudioError as error:
-                failed.append(str(error))
-                continue
-            crops.append(parts)
-            kept.append(number)
-        if len(kept) < 2:
-            raise BatchError(
-                f"step {step}: fewer than two clips of the batch can be decoded; first: {failed[0]}"
-            )
-        waves = torch.from_numpy(np.array(crops, dtype=np.float32))
+        crops, kept, failed = random_crops(
+            self.clips,
+            self.numbers(step),
+            settings.samples(self.config),
+            settings.crops,
+            lambda number: [self.config.seed, epoch, number, step],
+        )
         labels = None if self.labels is None else self.labels[kept]
-        return Batch(waves, torch.tensor(kept), labels), failed
+        return Batch(crops, kept, labels), failed
+
+
+def random_crops(
+    clips: Clips, numbers: np.ndarray, length: int, count: int, seed: Callable[[int], list[int]]
+) -> tuple[Tensor, Tensor, list[str]]:
+    """`count` random crops of each clip: ([B, count, length], the clips [B], why others are none).
+
+    BatchError when fewer than two can be decoded.
+    """
+    crops, kept, failed = [], [], []
+    for number in numbers.tolist():
+        rng = np.random.default_rng(seed(number))
+        try:
+            crops.append([clips.crop(number, length, rng) for _ in range(count)])
+        except AudioError as error:
+            failed.append(str(error))
+            continue
+        kept.append(number)
+    if len(kept) < min(2, len(numbers)):
+        raise BatchError(f"fewer than two clips of a batch can be decoded; first: {failed[0]}")
+    return torch.from_numpy(np.array(crops, dtype=np.float32)), torch.tensor(kept), failed

@@ -25,6 +25,17 @@ def need(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def between(name: str, value: float, low: float, high: float = float("inf")) -> None:
+    """Raises ConfigError unless low <= value <= high."""
+    limits = f"{low:g} or more" if high == float("inf") else f"{low:g} to {high:g}"
+    need(low <= value <= high, f"{name} is {value}; give {limits}.")
+
+
+def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raises ConfigError unless `value` is among the known ones."""
+    need(value in known, f"{name} {value!r} is unknown; use {', '.join(known)}.")
+
+
 @dataclass(frozen=True)
 class Frontend:
     """Waves to log-spectrograms."""
@@ -39,23 +50,12 @@ class Frontend:
     floor: float = 1e-6  # added to the power before the natural logarithm, D2
 
     def __post_init__(self):
-        need(
-            0 < self.hop <= self.window <= self.n_fft,
-            f"frontend: need 0 < hop <= window <= n_fft, got {self}.",
-        )
-        need(
-            self.n_mels is None or 8 <= self.n_mels <= 256,
-            f"frontend.n_mels is {self.n_mels}; use None or 8 to 256.",
-        )
-        need(
-            0 <= self.f_min < self.f_max <= self.sample_rate / 2,
-            f"frontend: 0 <= f_min < f_max <= {self.sample_rate / 2:g} Hz needed, "
-            f"got {self.f_min:g} and {self.f_max:g}.",
-        )
-        need(
-            self.floor > 0,
-            f"frontend.floor is {self.floor}; it must be above 0, or silence becomes -inf.",
-        )
+        between("frontend.window", self.window, 1, self.n_fft)
+        between("frontend.hop", self.hop, 1, self.window)
+        between("frontend.n_mels", self.n_mels or 8, 8, 256)
+        between("frontend.f_max", self.f_max, 1, self.sample_rate / 2)
+        between("frontend.f_min", self.f_min, 0, self.f_max - 1)
+        between("frontend.floor", self.floor, 1e-30)  # at 0 silence would be -inf
 
     @property
     def bins(self) -> int:
@@ -78,17 +78,10 @@ class Positives:
     noise_max: float = 0.03  # table 1, amplitude of the uniform noise
 
     def __post_init__(self):
-        for name in ("rir_probability", "volume_probability", "noise_probability"):
-            value = getattr(self, name)
-            need(0 <= value <= 1, f"positives.{name} is {value}; a probability lies in [0, 1].")
-        need(
-            self.volume_db[0] <= self.volume_db[1],
-            f"positives.volume_db is {self.volume_db}; give (low, high) in dB.",
-        )
-        need(
-            0 <= self.noise_max <= 1,
-            f"positives.noise_max is {self.noise_max}; waves lie in [-1, 1], give 0 to 1.",
-        )
+        for name in ("rir_probability", "volume_probability", "noise_probability", "noise_max"):
+            between(f"positives.{name}", getattr(self, name), 0, 1)
+        low, high = self.volume_db
+        between("the low end of positives.volume_db", low, -120, high)
 
 
 @dataclass(frozen=True)
@@ -113,23 +106,12 @@ class Pretraining:
     frontend: Frontend = field(default_factory=Frontend)
 
     def __post_init__(self):
-        need(
-            self.optimizer in ("lars", "adamw", "adam"),
-            f"optimizer {self.optimizer!r} is unknown; use 'lars', 'adamw' or 'adam'.",
-        )
-        need(
-            self.precision in ("auto", "bf16", "fp32"),
-            f"precision {self.precision!r}: use 'auto', 'bf16' or 'fp32'.",
-        )
-        need(self.batch >= 2, f"batch is {self.batch}; a step needs at least 2 clips.")
-        need(
-            0 <= self.warmup_epochs <= self.epochs,
-            f"warmup_epochs is {self.warmup_epochs}; give 0 to {self.epochs}.",
-        )
-        need(
-            self.lr_per_256 > 0 and self.epochs >= 0,
-            "the learning rate must be above 0, the epochs 0 or more.",
-        )
+        one_of("optimizer", self.optimizer, ("lars", "adamw", "adam"))
+        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        between("batch", self.batch, 2)
+        between("epochs", self.epochs, 0)
+        between("warmup_epochs", self.warmup_epochs, 0, self.epochs)
+        between("lr_per_256", self.lr_per_256, 1e-12)
         self.settings.check(self)
 
     @property
@@ -153,15 +135,10 @@ class Downstream:
     max_clips: int | None = None  # None: every clip (3.2); else a seeded draw of so many a split
 
     def __post_init__(self):
-        need(
-            self.epochs >= 1 and self.batch >= 2,
-            f"downstream: epochs >= 1 and batch >= 2 needed, got {self}.",
-        )
-        need(self.lr > 0, f"downstream.lr is {self.lr}; it must be above 0.")
-        need(
-            self.max_clips is None or self.max_clips >= 2,
-            f"downstream.max_clips is {self.max_clips}; give 2 or more.",
-        )
+        between("downstream.epochs", self.epochs, 1)
+        between("downstream.batch", self.batch, 2)
+        between("downstream.lr", self.lr, 1e-12)
+        between("downstream.max_clips", self.max_clips or 2, 2)
 
     def frames(self, seconds: float) -> int:
         """T of one segment of a set whose clips last `seconds` on average (3.2, D9)."""
@@ -187,17 +164,11 @@ class Evaluation:
     frontend: Frontend = field(default_factory=Frontend)
 
     def __post_init__(self):
-        known = (*SETTINGS, SENSITIVITY)
+        one_of("setting", self.setting, (*SETTINGS, SENSITIVITY))
+        pre = self.pretraining
+        need(pre is not None or self.setting == "frozen", "the spectrogram cannot be fine-tuned.")
         need(
-            self.setting in known,
-            f"setting {self.setting!r} is unknown; use {' or '.join(known)}.",
-        )
-        need(
-            self.pretraining is not None or self.setting == "frozen",
-            "the spectrogram has no encoder to fine-tune.",
-        )
-        need(
-            self.pretraining is None or self.pretraining.frontend == self.frontend,
+            pre is None or pre.frontend == self.frontend,
             "an encoder is evaluated on the front end it was pretrained with.",
         )
 

@@ -15,10 +15,11 @@ from torch.utils.data import Dataset
 
 from asglib import audio, metrics
 from asglib.audio import AudioError, Clips
-from asglib.batches import Batch
+from asglib.batches import Batch, random_crops
 from asglib.config import Downstream, Frontend, seed_of
 from asglib.encoder import Encoder
 from asglib.frontend import LogSpectrogram
+from asglib.processes import Machine
 from asglib.training import Training, optimise
 
 TIME_BLOCKS = 10  # of the spectrogram control, D17
@@ -196,17 +197,10 @@ class Crops(Dataset):
         epoch, part = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.task.train))
         chosen = self.task.train[np.array_split(order, self.steps_per_epoch)[part]]
-        crops, kept, failed = [], [], []
-        for row in chosen.tolist():
-            rng = np.random.default_rng([self.seed, epoch, row])
-            try:
-                crops.append(self.task.clips.crop(row, self.task.samples, rng))
-            except AudioError as error:
-                failed.append(str(error))
-                continue
-            kept.append(row)
-        waves = torch.from_numpy(np.stack(crops))[:, None]
-        return Batch(waves, torch.tensor(kept), self.task.targets[kept]), failed
+        crops, kept, failed = random_crops(
+            self.task.clips, chosen, self.task.samples, 1, lambda row: [self.seed, epoch, row]
+        )
+        return Batch(crops, kept, self.task.targets[kept]), failed
 
 
 def fine_tuned(
@@ -215,16 +209,14 @@ def fine_tuned(
     config: Downstream,
     seed: int,
     checkpoint: Path,
-    device: torch.device,
+    machine: Machine,
     amp: bool = False,
-    loaders: int = 0,
-    tell: Callable[[dict], None] = lambda row: None,
 ) -> tuple[Tensor, np.ndarray, list[dict]]:
     """Everything trained on random segments (3.2) -> (scores [clips, C], rows, bad clips).
 
     The encoder that is given keeps its weights; `checkpoint` is resumed to the bit.
     """
-    model = Classifier(encoder, task.classes, seed).to(device)
+    model = Classifier(encoder, task.classes, seed).to(machine.device)
     optim = torch.optim.Adam(model.parameters(), lr=config.lr)
     crops = Crops(task, config, seed)
     training = Training(
@@ -234,11 +226,10 @@ def fine_tuned(
         lambda step: rate(config, step // crops.steps_per_epoch),
         seed,
         repr(config),
-        device,
         amp,
     )
-    log = optimise(training, checkpoint, loaders, tell)
+    log = optimise(training, checkpoint, machine)
     model.eval()
-    found = embed(model.logits, task.clips, task.samples, device, task.test)
+    found = embed(model.logits, task.clips, task.samples, machine.device, task.test)
     skipped = [{"path": "", "reason": reason} for reason in log.failed]
     return *clip_scores(found.features, found.clip, task), skipped + found.skipped

@@ -16,7 +16,7 @@ _known: dict[Path, tuple[int, int]] = {}  # files that this process found whole:
 
 @contextmanager
 def locked(path: Path, wait: bool = True):
-    """Holds an exclusive lock on `path`; others wait (wait=False: BlockingIOError); death lets go."""
+    """Holds an exclusive lock; others wait (wait=False: BlockingIOError); death lets go."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -12,16 +12,18 @@ from torch import Tensor
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """The mean of equation 2 over all 2M anchors of this process: [M, D], [M, D] -> scalar float32.
 
-    Row i of `first` and row i of `second` are a positive pair; every other row, of every process, is a negative.
-    For ASG first = [x; x_n] and second = [x_p; x_pn]: then 2M = 4N and the sum runs over 4N - 1 embeddings.
+    Row i of `first` and row i of `second` are a positive pair; every other row, of every process,
+    is a negative. For ASG first = [x; x_n] and second = [x_p; x_pn]: then 2M = 4N, and the sum runs
+    over 4N - 1 embeddings.
 
     >>> z = torch.ones(3, 4)
-    >>> round(nt_xent(z, z, 0.1).exp().item())  # all alike: each of the other five is as near as the positive
+    >>> round(nt_xent(z, z, 0.1).exp().item())  # all alike: five are as near
     5
     """
     if first.shape != second.shape or first.ndim != 2:
         raise ValueError(
-            f"nt_xent needs two [M, D] tensors of one shape, got {list(first.shape)} and {list(second.shape)}."
+            f"nt_xent needs two [M, D] tensors of one shape, got {list(first.shape)} and "
+            f"{list(second.shape)}."
         )
     with torch.autocast(first.device.type, enabled=False):
         z = F.normalize(

@@ -1,4 +1,4 @@
-"""Positive samples: room impulse response, volume, white noise on waves (paper section 2.1, table 1)."""
+"""Positive samples: room impulse response, volume, white noise (paper section 2.1, table 1)."""
 
 from __future__ import annotations
 

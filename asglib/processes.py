@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import nn
+
+
+@dataclass(frozen=True)
+class Machine:
+    """On what a run is computed, and who is told of its steps; none of it changes a bit."""
+
+    device: torch.device
+    loaders: int = 0  # processes that read audio
+    tell: Callable[[dict], None] = lambda row: None
 
 
 def settle(threads: int | None = None) -> None:

@@ -22,6 +22,7 @@ from asglib.batches import Batch, Batches
 from asglib.config import ConfigError, Pretraining, seed_of
 from asglib.files import load_checked, save_checked
 from asglib.methods.contract import Material
+from asglib.processes import Machine
 
 CHECKPOINT_SECONDS = 60.0
 STATISTICS_CLIPS = 512
@@ -51,7 +52,6 @@ class Training:
     rate: Callable[[int], float]  # the learning rate at a step
     seed: int
     identity: str  # of the checkpoint
-    device: torch.device
     amp: bool = False  # bf16
     measure: Callable[[], dict] | None = None
 
@@ -83,12 +83,10 @@ def pretrain(
     config: Pretraining,
     clips: Clips,
     checkpoint: Path,
-    device: torch.device,
+    machine: Machine,
     labels: Tensor | None = None,
     classes: int = 0,
     rirs: Tensor | None = None,
-    loaders: int = 0,
-    tell: Callable[[dict], None] = lambda row: None,
 ) -> tuple[nn.Module, Log]:
     """One whole run on training clips -> the method, its encoder trained, and the log.
 
@@ -98,10 +96,10 @@ def pretrain(
     network = encoder.build(config.encoder, config.frontend, config.seed)
     network.standardise(statistics_waves(clips, config))
     multi_label = labels is not None and labels.ndim == 2
-    rirs = None if rirs is None else rirs.to(device)
+    rirs = None if rirs is None else rirs.to(machine.device)
     method = config.settings.build(config, Material(network, rirs, classes, multi_label))
-    method.to(device)
-    waves = sensitivity.centres(clips, config.samples).to(device)
+    method.to(machine.device)
+    waves = sensitivity.centres(clips, config.samples).to(machine.device)
     batches = Batches(config, clips, labels, *processes.rank_and_world())
     warmup = round(config.warmup_epochs * batches.steps_per_epoch)
     training = Training(
@@ -111,11 +109,10 @@ def pretrain(
         lambda step: learning_rate(step, len(batches), warmup, config.lr),
         config.seed,
         repr(config),
-        device,
-        processes.precision(config.precision, device) == "bf16",
+        processes.precision(config.precision, machine.device) == "bf16",
         lambda: sensitivity.geometry(method, waves),
     )
-    return method, optimise(training, checkpoint, loaders, tell)
+    return method, optimise(training, checkpoint, machine)
 
 
 def statistics_waves(clips: Clips, config: Pretraining) -> Tensor:
@@ -137,31 +134,27 @@ def statistics_waves(clips: Clips, config: Pretraining) -> Tensor:
 
 
 def optimise(
-    t: Training,
-    checkpoint: Path,
-    loaders: int = 0,
-    tell: Callable[[dict], None] = lambda row: None,
-    seconds: float = CHECKPOINT_SECONDS,
+    t: Training, checkpoint: Path, machine: Machine, seconds: float = CHECKPOINT_SECONDS
 ) -> Log:
     """Trains t.model in place over the steps that `checkpoint` does not hold yet."""
     log = _resume(checkpoint, t)
     if t.measure and not log.measured:
         log.measured.append({"epoch": 0.0} | t.measure())
-    model = processes.wrapped(t.model, t.device)
-    on_gpu = t.device.type == "cuda"
+    model = processes.wrapped(t.model, machine.device)
+    on_gpu = machine.device.type == "cuda"
     every = 32 if on_gpu else 1  # reading a loss waits for the GPU
     loader = DataLoader(
         t.steps,
         batch_size=None,
         sampler=range(len(log.loss), len(t.steps)),
-        num_workers=loaders,
+        num_workers=machine.loaders,
         pin_memory=on_gpu,
         generator=torch.Generator(),  # else the global stream is drawn from
     )
     saved, unread = time.monotonic(), []
     for step, (batch, failed) in enumerate(loader, len(log.loss)):
         epoch, ended = step // t.steps.steps_per_epoch, (step + 1) % t.steps.steps_per_epoch == 0
-        loss = _loss(t, model, batch, step, epoch)
+        loss = _loss(t, model, batch.to(machine.device), step)
         unread.append(loss.detach())
         log.rate.append(t.rate(step))
         log.failed += [reason for reason in failed if reason not in log.failed]
@@ -170,28 +163,29 @@ def optimise(
             _read(unread, log, epoch, batch)
             unread = []
         t.optim.zero_grad(set_to_none=True)
-        (loss * processes.share_of(len(batch.clips), t.device)).backward()
+        (loss * processes.share_of(len(batch.clips), machine.device)).backward()
         t.optim.step()
         if ended and t.measure:
             log.measured.append({"epoch": epoch + 1.0} | t.measure())
         if not unread:
             done = {"step": step + 1, "steps": len(t.steps), "loss": log.loss[-1]}
-            tell(done | {"epoch": (step + 1) / t.steps.steps_per_epoch})
+            machine.tell(done | {"epoch": (step + 1) / t.steps.steps_per_epoch})
         if due and step + 1 < len(t.steps) and processes.rank_and_world()[0] == 0:
             _save(checkpoint, t, log)
             saved = time.monotonic()
     return log
 
 
-def _loss(t: Training, model: nn.Module, batch: Batch, step: int, epoch: int) -> Tensor:
+def _loss(t: Training, model: nn.Module, batch: Batch, step: int) -> Tensor:
     """The loss of one step, with that step's learning rate and generator."""
     for group in t.optim.param_groups:
         group["lr"] = t.rate(step)
+    device, epoch = batch.crops.device, step // t.steps.steps_per_epoch
     seed = seed_of(t.seed, epoch, *batch.clips.tolist())
-    generator = torch.Generator(t.device).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     t.model.train()
-    with torch.autocast(t.device.type, torch.bfloat16, enabled=t.amp):
-        return model(batch.to(t.device), generator)
+    with torch.autocast(device.type, torch.bfloat16, enabled=t.amp):
+        return model(batch, generator)
 
 
 def _read(unread: list[Tensor], log: Log, epoch: int, batch: Batch) -> None:

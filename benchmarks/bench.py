@@ -23,7 +23,8 @@ from pytorch_metric_learning.losses import NTXentLoss
 from scipy.signal import fftconvolve
 
 from asglib import adversaries, encoder, methods, positives, training
-from asglib.audio import RATE, Clips
+from asglib.audio import RATE
+from asglib.data.clips import Clips
 from asglib.batch import Batch
 from asglib.config import Frontend, Pretraining
 from asglib.files import write_atomically

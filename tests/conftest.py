@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from asglib import methods, training
-from asglib.audio import Clips
+from asglib.data.clips import Clips
 from asglib.config import Frontend, Positives, Pretraining
 
 ROOT = Path(__file__).parent.parent

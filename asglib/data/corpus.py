@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from asglib.audio import Clips
+from asglib.data.clips import Clips
 from asglib.config import ConfigError
 from asglib.data import index, listing, toy
 from asglib.data.workspace import Workspace

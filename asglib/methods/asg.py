@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from asglib.adversaries import Adversary
 from asglib.batches import Batch
-from asglib.config import Positives, Pretraining, need
+from asglib.config import Positives, Pretraining, between
 from asglib.encoder import projection_head
 from asglib.loss import nt_xent
 from asglib.methods import contract
@@ -46,17 +46,10 @@ class Settings(contract.Settings):
         return round(self.min_scroll * config.frames / 300)
 
     def check(self, config: Pretraining) -> None:
-        bins, frames = config.frontend.bins, config.frames
-        need(self.temperature > 0, f"temperature is {self.temperature}; it must be above 0.")
-        need(
-            1 <= self.scroll(config) <= bins // 2,
-            f"min_scroll is {self.scroll(config)} of {bins} bins; give 1 to {bins // 2}.",
-        )
-        need(
-            "ST" not in self.moves or self.scroll_time(config) <= frames // 2,
-            f"scrolling by at least {self.scroll_time(config)} of {frames} frames is impossible; "
-            "the limit is half of them.",
-        )
+        between("temperature", self.temperature, 1e-6)
+        between("min_scroll in bins", self.scroll(config), 1, config.frontend.bins // 2)
+        if "ST" in self.moves:
+            between("min_scroll in frames", self.scroll_time(config), 1, config.frames // 2)
 
     def build(self, config: Pretraining, material: contract.Material) -> ASG:
         return ASG(self, config, material)

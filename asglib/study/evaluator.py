@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from asglib import evaluation, metrics, processes, sensitivity
-from asglib.audio import Clips
 from asglib.config import SENSITIVITY, Evaluation, Pretraining
+from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus
 from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
@@ -133,10 +133,8 @@ class Evaluator:
             config.training,
             config.seed,
             folder / "checkpoint.pt",
-            self.device,
+            runs.machine(self.workspace, folder, self.tell),
             amp,
-            self.workspace.workers,
-            lambda row: self.tell(row | {"run": folder.name}),
         )
 
     def _about(self, config: Evaluation, before: dict) -> dict:

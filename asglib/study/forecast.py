@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from asglib.audio import CACHE_LIMIT, RATE
+from asglib.audio import RATE
+from asglib.data.clips import CACHE_LIMIT
 from asglib.config import Evaluation, Pretraining
 from asglib.data import index as datasets
 from asglib.data.corpus import load

@@ -1,7 +1,7 @@
-"""A run's code: the import closure of its method and evaluation, inside core and methods.
+"""A run's code: what its method, its training and its clips import, inside core and methods.
 
 A changed line there is another run. A comment, a docstring or the words of an error are not, and
-neither is anything in data/ or study/: data enter a run's name through what an index yields.
+neither is the rest of data/ or study/: data enter a run's name through what an index yields.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def _counts(name: str) -> bool:
 
 def _file(name: str) -> Path:
     """Of a module of the library, or of a method that somebody keeps elsewhere."""
-    if _counts(name):
-        return LIBRARY.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    package, *parts = name.split(".")
+    if package == "asglib":
+        return LIBRARY.joinpath(*parts).with_suffix(".py")
     return Path(importlib.util.find_spec(name).origin)
 
 

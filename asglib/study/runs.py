@@ -20,11 +20,13 @@ import torch
 from asglib import encoder, processes, training
 from asglib.config import SENSITIVITY, Evaluation, Pretraining, as_dict, digest
 from asglib.data import rirs
+from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus, load
 from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.files import load_checked, locked, save_checked
+from asglib.processes import Machine
 from asglib.study.identity import code_version
 from asglib.study.provenance import made_by
 
@@ -69,10 +71,9 @@ def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
 def code_of(config: Pretraining | Evaluation) -> str:
     """The version of the code that this run goes through."""
     if isinstance(config, Pretraining):
-        return code_version("asglib.training", type(config.settings).__module__)
-    if config.setting == SENSITIVITY:
-        return code_version("asglib.sensitivity")
-    return code_version("asglib.evaluation")
+        return code_version("asglib.training", type(config.settings).__module__, Clips.__module__)
+    entry = "sensitivity" if config.setting == SENSITIVITY else "evaluation"
+    return code_version(f"asglib.{entry}", Clips.__module__)
 
 
 @cache
@@ -132,6 +133,12 @@ def _encoder(folder: Path) -> tuple[Encoder, dict] | None:
     return None if record is None or network is None else (network, record)
 
 
+def machine(workspace: Workspace, folder: Path, tell: Callable[[dict], None]) -> Machine:
+    """What the loop of a run needs to know of the workspace."""
+    device = torch.device(workspace.device)
+    return Machine(device, workspace.workers, lambda row: tell(row | {"run": folder.name}))
+
+
 def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> None:
     began, device = time.monotonic(), torch.device(workspace.device)
     corpus = load(config.corpus, workspace)
@@ -147,12 +154,10 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         config,
         clips,
         folder / "checkpoint.pt",
-        device,
+        machine(workspace, folder, tell),
         labels,
         classes,
         None if bank is None else torch.from_numpy(bank),
-        workspace.workers,
-        lambda row: tell(row | {"run": folder.name}),
     )
     if processes.rank_and_world()[0]:
         return  # the first process writes
