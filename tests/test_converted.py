@@ -4,7 +4,7 @@ import shutil
 
 import fixture_trees
 import pytest
-from test_datasets import REAL
+from test_data_index import REAL
 from test_experiment import QUICK, TINY
 
 from asglib.config import Evaluation

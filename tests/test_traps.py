@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from test_datasets import REAL, TREES
+from test_data_index import REAL, TREES
 from test_experiment import QUICK, TINY
 
 from asglib.config import Evaluation

@@ -1,4 +1,4 @@
-"""A data set as `prepare --convert` leaves it: FLAC files and one index, found like a release (paper section 3.1)."""
+"""A set as `prepare --convert` leaves it: FLAC files and one index, found like a release (3.1)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from asglib.data import listing
-from asglib.data.sets import DataError
+from asglib.data.listing import DataError
 
-INDEX, ABOUT, LOCK = (
-    "index.parquet",
-    "convert.json",
-    ".convert.lock",
-)  # in <data root>/<name of the set>
+INDEX, ABOUT, LOCK = "index.parquet", "convert.json", ".convert.lock"  # in <data root>/<set>
 
 
 def is_one(folder: Path) -> bool:
@@ -25,22 +21,20 @@ def is_one(folder: Path) -> bool:
 def build(folder: Path, labels: Iterable[str]) -> pd.DataFrame:
     """The index that the conversion wrote, without the files that are gone or empty since.
 
-    attrs: those of the original, "missing" and "empty" with this folder's own beside the original's.
+    attrs: the original's, with this folder's own beside its "missing" and "empty".
     """
+    path = folder / INDEX
     try:
-        frame = listing.read(folder / INDEX)
-        missing, empty = frame.attrs["missing"], frame.attrs["empty"]
+        table = listing.read(path)
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{folder / INDEX} cannot be read ({error}): convert the set again."
-        ) from None
+        raise DataError(f"{path} cannot be read ({error}): convert the set again.") from None
     columns = ["path", *labels, "split", "fold", "start", "stop", "group"]
-    if list(frame) != columns:
+    if list(table) != columns:
+        found, expected = ", ".join(map(str, table)), ", ".join(columns)
         raise DataError(
-            f"{folder / INDEX} has the columns {', '.join(map(str, frame))} where {', '.join(columns)} "
-            "belong: convert the set again."
+            f"{path} has the columns {found} where {expected} belong: convert the set again."
         )
-    found = listing.index(folder, frame, tuple(labels), missing)
-    empty = listing.Uncopied(sorted({*empty, *found.attrs["empty"]}))
-    found.attrs = frame.attrs | {"missing": found.attrs["missing"], "empty": empty}
-    return found
+    left = listing.index(folder, table, tuple(columns), table.attrs["missing"])
+    empty = listing.Uncopied(sorted({*table.attrs["empty"], *left.attrs["empty"]}))
+    left.attrs = table.attrs | {"missing": left.attrs["missing"], "empty": empty}
+    return left

@@ -15,11 +15,9 @@ from torch import Tensor
 
 from asglib.data.clips import Clips
 from asglib.config import ConfigError
-from asglib.data import index, listing, toy
+from asglib.data import index, toy
 from asglib.data.workspace import Workspace
 from asglib.files import locked
-
-YIELDED = ("data_set", "path", "start", "stop", "split", "group")  # what an index says of a row
 
 
 @dataclass(frozen=True)
@@ -84,16 +82,14 @@ class Corpus:
     def fingerprint(self, rows: pd.DataFrame, labels: tuple[Tensor, Sequence] | None = None) -> str:
         """16 hex digits of what the indexes yield for `rows`: which clips, their sizes, labels.
 
-        `labels` as `labels` or `joint_labels` gives them. Not the code of a builder, nor folders.
+        `labels` as `labels` or `joint_labels` gives them. Not the code of a builder, nor folders:
+        a test clip that is removed leaves a pretraining's name as it is.
         """
-        found = hashlib.sha256()
-        for first in range(0, len(rows), 2**16):  # all at once would be a gigabyte of strings
-            part = rows.iloc[first : first + 2**16]
-            for file, *cells in zip(part.file, *(part[name] for name in YIELDED)):
-                found.update(repr((cells, listing.size(file))).encode())
+        found = index.digest(rows, ["data_set"])
         if labels is not None:
             ids, classes = labels
-            found.update(ids.numpy().tobytes() + repr(classes).encode())
+            found.update(repr((ids.dtype, tuple(ids.shape), classes)).encode())
+            found.update(ids.numpy().tobytes())
         return found.hexdigest()[:16]
 
 
@@ -116,12 +112,12 @@ def load(names: str, workspace: Workspace) -> Corpus:
         folder = index.find(name, root).resolve()
         parts.append(rows.assign(file=f"{folder}/" + rows.path.astype(str), data_set=name))
         classes[name] = {key: index.class_names(rows, task) for key, task in data_set.tasks.items()}
-        missing += len(rows.attrs.get("missing", [])) + len(rows.attrs.get("empty", []))
+        missing += len(rows.attrs["missing"]) + len(rows.attrs["empty"])
     return Corpus(pd.concat(parts, ignore_index=True), classes, missing, workspace.cache)
 
 
 def _toy(workspace: Workspace) -> Path:
-    """The folder of the embedded corpora, synthesised when needed; another toy.py, another folder."""
+    """The folder of the embedded corpora, made once; a change of toy.py is another folder."""
     code = hashlib.sha256(Path(toy.__file__).read_bytes()).hexdigest()[:10]
     root = workspace.cache / f"toy-{code}"
     for name in toy.CORPORA:

@@ -1,4 +1,4 @@
-"""The data sets (paper section 3.1): one table, and one index a set."""
+"""The index of a data set (paper section 3.1): found, built, kept; fingerprints and label ids."""
 
 from __future__ import annotations
 
@@ -13,221 +13,195 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asglib.data import converted, listing
-from asglib.data.releases import (
-    audioset,
-    digits,
-    embedded,
-    environment,
-    language,
-    music,
-    speech,
-    vggsound,
-)
-from asglib.data.sets import DataError, DataSet, Task
+from asglib.data.listing import FIXED, DataError
+from asglib.data.sets import DATASETS, DataSet, Task, row
 from asglib.files import locked, write_atomically
 
-DATASETS: dict[
-    str, DataSet
-] = {  # the columns of the paper's tables, what a laptop can hold, the compared papers' sets
-    "audioset": audioset.AUDIOSET,
-    "vggsound": vggsound.VGGSOUND,
-    "librispeech": speech.LIBRISPEECH,
-    "speech_commands_v1": speech.SPEECH_COMMANDS_V1,
-    "speech_commands_v2": speech.SPEECH_COMMANDS_V2,
-    "nsynth": music.NSYNTH,
-    "voxceleb1": speech.VOXCELEB1,
-    "musan": music.MUSAN,
-    "esc50": environment.ESC50,
-    "fsdd": digits.FSDD,
-    "notes": music.NOTES,
-    "toy": embedded.TOY,
-    "toy-a": embedded.TOY_A,
-    "toy-b": embedded.TOY_B,
-    "desed": environment.DESED,
-    "tut2018": environment.TUT2018,
-    "birds2018": environment.BIRDS2018,
-    "spoken_language": language.SPOKEN_LANGUAGE,
-    "dcase2013": environment.DCASE2013,
-}
-FIXED = (
-    "path",
-    "split",
-    "fold",
-    "start",
-    "stop",
-    "group",
-)  # the index's columns that are no labels
-
-
-def row(name: str) -> DataSet:
-    """The set's row of DATASETS; DataError names the sets there are."""
-    if name not in DATASETS:
-        raise DataError(f"There is no data set '{name}': choose from {', '.join(DATASETS)}.")
-    return DATASETS[name]
+__all__ = ["DATASETS", "DataError", "fingerprint", "find", "label_ids", "load", "row"]
+LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ".parquet", ""))
 
 
 def find(name: str, data_root: Path) -> Path | None:
-    """The set's folder under `data_root`, None when it is not there; DataError when there is no `data_root`.
+    """The set's folder under `data_root`, None when it is not there; DataError without that root.
 
     A finished conversion, <data root>/<name>, comes before the release.
     """
-    folders = [Path(data_root) / folder for folder in row(name).folders]
-    if row(name).embedded:
-        return folders[0]
-    if not Path(data_root).is_dir():
+    root, wanted = Path(data_root), row(name)
+    if wanted.embedded:
+        return root / wanted.folders[0]
+    if not root.is_dir():
         raise DataError(
-            f"The data root {data_root} is no folder: create it, or point ASG_DATA at the folder that "
+            f"The data root {root} is no folder: create it, or point ASG_DATA at the folder that "
             "holds the data sets."
         )
-    if converted.is_one(Path(data_root) / name):
-        return Path(data_root) / name
-    return next((folder for folder in folders if folder.is_dir()), None)
+    if converted.is_one(root / name):
+        return root / name
+    return next((root / folder for folder in wanted.folders if (root / folder).is_dir()), None)
 
 
 def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     """The set's index (see DataSet), built when the folder has changed, else read from `cache`.
 
-    attrs: "missing", "empty", "classes" {label column: names}, and what the set's `build` counts. DataError: the set
-    is not there, its lists are not, or none of its files is.
+    attrs: "missing", "empty", "classes" {label column: names}, what the set's builder counts, and
+    "unlisted" (see listing.unlisted). DataError: the set is not there, its lists are not, or none
+    of its files is.
     """
-    wanted, folder = row(name), find(name, data_root)
+    wanted = row(name)
     if wanted.embedded:
-        return _build(wanted, folder)
-    if (Path(data_root) / name / converted.LOCK).exists() and not converted.is_one(
-        Path(data_root) / name
-    ):
+        return wanted.build(find(name, data_root))
+    folder = _there(wanted, Path(data_root))
+    path = Path(cache) / "index" / f"{name}-{_key(folder)}.parquet"
+    state = path.with_suffix(".json")
+    with locked(path.with_suffix(".lock")):
+        if not (path.exists() and _valid(state)):
+            found, sounds = _survey(folder)
+            table = _build(wanted, folder, sounds)
+            state.unlink(missing_ok=True)  # a state must never stand beside another's index
+            write_atomically(path, table.to_parquet)
+            # filling an empty file in place changes no folder's time: it belongs to the state
+            empty = [f"{folder}/{name}" for name in table.attrs["empty"]]
+            found |= {file: _stamp(file) for file in empty}
+            write_atomically(state, lambda out: out.write_text(json.dumps(found)))
+    return listing.read(path)
+
+
+def _there(wanted: DataSet, root: Path) -> Path:
+    """The set's folder, absolute; DataError: not there, empty, or half a conversion."""
+    folder, broken = find(wanted.name, root), root / wanted.name
+    if (broken / converted.LOCK).exists() and not converted.is_one(broken):
         raise DataError(
-            f"{Path(data_root) / name} is a conversion that was broken off: run prepare --convert again, "
-            "it goes on where it was."
+            f"{broken} is a conversion that was broken off: run prepare --convert again, it goes "
+            "on where it was."
         )
     if folder is None:
         looked = ", ".join(wanted.folders)
         raise DataError(
-            f"{wanted.title} is not under {data_root} (looked for {looked}): {wanted.obtain}"
+            f"{wanted.title} is not under {root} (looked for {looked}): {wanted.obtain}"
         )
     if not any(folder.iterdir()):
         raise DataError(f"{folder} is empty: {wanted.obtain}")
-    folder = Path(os.path.abspath(folder))
-    code = b"".join(source.read_bytes() for source in sorted(Path(__file__).parent.rglob("*.py")))
-    key = hashlib.sha256(str(folder).encode() + code).hexdigest()[:16]
-    path = Path(cache) / "index" / f"{name}-{key}.parquet"
-    with locked(path.with_suffix(".lock")):
-        if not (path.exists() and _valid(path.with_suffix(".json"))):
-            state, frame = _state(folder), _build(wanted, folder)
-            path.with_suffix(".json").unlink(
-                missing_ok=True
-            )  # a state must never stand beside another's index
-            write_atomically(path, frame.to_parquet)
-            # Filling an empty file in place changes no folder's time, so that empty files belong to the state.
-            empty = {
-                f"{folder}/{name}": _stamp(f"{folder}/{name}") for name in frame.attrs["empty"]
-            }
-            state |= {file: stamp and [stamp[0], 0] for file, stamp in empty.items()}
-            write_atomically(
-                path.with_suffix(".json"), lambda out: out.write_text(json.dumps(state))
-            )
-    return listing.read(path)
+    return Path(os.path.abspath(folder))
 
 
-def fingerprint(frame: pd.DataFrame, folder: Path) -> str:
-    """16 hex digits of everything about the rows that a result depends on: path, size, labels, split, start, stop.
-
-    Every file is asked for its size every time, 8 s of CPU for two million: what is written into a file in place
-    changes its size but not its folder's time, so that a kept fingerprint could be of other sound.
-    """
-    columns = ["path", *(name for name in frame if name not in FIXED), "split", "start", "stop"]
-    digest = hashlib.sha256("\t".join(columns).encode())
-    for first in range(
-        0, len(frame), 2**16
-    ):  # all rows at once would be a gigabyte of Python's strings
-        part = frame.iloc[first : first + 2**16]
-        for cells in zip(*(part[name].tolist() for name in columns)):
-            digest.update(repr((cells, listing.size(f"{folder}/{cells[0]}"))).encode())
-    return digest.hexdigest()[:16]
+def _key(folder: Path) -> str:
+    """Of the folder's name and the code that makes indexes."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    code = b"".join(source.read_bytes() for source in sources)
+    return hashlib.sha256(str(folder).encode() + code).hexdigest()[:16]
 
 
-def label_ids(frame: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(int64 ids [n], or for several labels a uint8 multi-hot [n, C]; the C classes in the order of the ids).
-
-    An id of -1 takes no part in the task: a cell without a label, or, where the train rows make the classes, a label
-    that none of them has. DataError: a label that a published class list lacks.
-    """
-    classes = class_names(frame, task)
-    cells = pa.array(frame[task.label].fillna("").to_numpy(object), pa.large_string())
-    parts = pc.split_pattern(
-        cells, ";" if task.multi_label else "\n"
-    )  # vectorised: two million rows, 527 classes
-    rows, names = pc.list_parent_indices(parts).to_numpy(), pc.list_flatten(parts)
-    ids = pc.fill_null(pc.index_in(names, pa.array(classes, pa.large_string())), -1)
-    unknown = pc.unique(names.filter(pc.and_(pc.less(ids, 0), pc.not_equal(names, "")))).to_pylist()
-    ids = ids.to_numpy()
-    if unknown and task.classes is not None:
+def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
+    """The index of a release or a conversion, its classes in attrs; DataError when it is empty."""
+    if converted.is_one(folder):
+        table = converted.build(folder, [task.label for task in wanted.tasks.values()])
+    else:
+        table = wanted.build(folder)
+        table.attrs["unlisted"] = listing.unlisted(sounds, table)
+    if table.empty:
+        missing, empty = len(table.attrs["missing"]), len(table.attrs["empty"])
+        others = listing.told(table.attrs["unlisted"])
         raise DataError(
-            f"{len(unknown)} labels such as '{min(unknown)}' are not among the {len(classes)} classes of "
-            f"'{task.label}': put the release's own lists back."
+            f"{folder} holds none of the files of {wanted.title} (missing {missing}, empty {empty}"
+            f"{'; there are ' + others if others else ''}): {wanted.obtain}"
         )
+    classes = {task.label: class_names(table, task) for task in wanted.tasks.values()}
+    table.attrs["classes"] = {label: listing.Uncopied(names) for label, names in classes.items()}
+    for task in wanted.tasks.values():
+        try:
+            label_ids(table, task)
+        except DataError as error:
+            raise DataError(f"{folder}: {error}") from None
+    return table
+
+
+def _survey(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
+    """(the state of `folder`: time and size of every folder and list below it; its sound files).
+
+    An index is valid while the state lasts. A file that comes or goes changes its folder's time, so
+    that checking a state lists no folder: that takes seconds where two million clips lie.
+    """
+    state, sounds = {}, []
+    for prefix, entries in listing.tree(folder):
+        state[f"{folder}/{prefix}"] = _stamp(f"{folder}/{prefix}")
+        for entry in entries:
+            suffix = os.path.splitext(entry.name)[1].lower()
+            if suffix in LISTS:
+                state[f"{folder}/{prefix}{entry.name}"] = _stamp(entry.path)
+            elif suffix in listing.AUDIO | listing.UNREAD:
+                sounds.append(prefix + entry.name)
+    return state, sounds
+
+
+def _stamp(path: str) -> list[int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_size]
+
+
+def _valid(state: Path) -> bool:
+    if not state.exists():
+        return False
+    return all(_stamp(path) == stamp for path, stamp in json.loads(state.read_text()).items())
+
+
+def fingerprint(table: pd.DataFrame, folder: Path) -> str:
+    """16 hex digits of all that the index says of its rows, labels included, and of their files."""
+    labels = [name for name in table if name not in FIXED]
+    return digest(table.assign(file=f"{folder}/" + table.path), labels).hexdigest()[:16]
+
+
+def digest(rows: pd.DataFrame, columns: list[str]) -> hashlib._Hash:
+    """SHA-256 of the rows' path, size, split, start, stop, group and `columns`.
+
+    Every file is asked for its size every time, 8 s for two million: what is written into a file in
+    place changes no folder's time, so that a kept answer could be of other sound.
+    """
+    columns = ["path", "split", "start", "stop", "group", *columns]
+    found = hashlib.sha256("\t".join(columns).encode())
+    for first in range(0, len(rows), 2**16):  # all at once would be a gigabyte of Python's strings
+        part = rows.iloc[first : first + 2**16]
+        part = part[columns].assign(size=[listing.size(file) for file in part.file])
+        found.update(part.to_csv(index=False, header=False).encode())
+    return found
+
+
+def label_ids(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(int64 ids [n], or for several labels a uint8 multi-hot [n, C]; the C classes in order).
+
+    An id of -1 takes no part in the task: a cell without a label, or, where the train rows make the
+    classes, a label that none of them has. DataError: a label that a published class list lacks.
+    """
+    classes = class_names(table, task)
+    cells = pa.array(table[task.label].fillna("").to_numpy(object), pa.large_string())
+    # vectorised, as AudioSet has two million rows of 527 classes
+    parts = pc.split_pattern(cells, ";" if task.multi_label else "\n")
+    rows, names = pc.list_parent_indices(parts).to_numpy(), pc.list_flatten(parts)
+    ids = pc.fill_null(pc.index_in(names, pa.array(classes, pa.large_string())), -1).to_numpy()
+    if task.classes is not None or task.released:
+        unknown = set(pc.unique(names.filter(pa.array(ids < 0))).to_pylist()) - {""}
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} labels such as '{min(unknown)}' are not among the {len(classes)} "
+                f"classes of '{task.label}': put the release's own lists back."
+            )
     if not task.multi_label:
         return ids.astype(np.int64), classes
-    hot = np.zeros((len(frame), len(classes)), np.uint8)
+    hot = np.zeros((len(table), len(classes)), np.uint8)
     hot[rows[ids >= 0], ids[ids >= 0]] = 1
     return hot, classes
 
 
-def class_names(frame: pd.DataFrame, task: Task) -> tuple[str, ...]:
-    """The task's classes in the order of their ids; DataError when only the release and thus `load` knows them."""
-    if isinstance(task.classes, tuple):
+def class_names(table: pd.DataFrame, task: Task) -> tuple[str, ...]:
+    """The task's classes in the order of their ids; DataError when only `load` knows them."""
+    if task.classes is not None:
         return task.classes
-    known = frame.attrs.get("classes", {}).get(task.label)
-    if known is None and callable(task.classes):
+    known = table.attrs.get("classes", {})
+    if task.label in known:
+        return tuple(known[task.label])
+    if task.released:
         raise DataError(
-            f"The classes of '{task.label}' stand in the release: get the index from datasets.load."
+            f"The release names the classes of '{task.label}': read it with index.load."
         )
-    return tuple(known or sorted(set(frame.loc[frame.split == "train", task.label]) - {""}))
-
-
-def _build(wanted: DataSet, folder: Path) -> pd.DataFrame:
-    """The index of a release or of a conversion, with its classes in attrs; DataError when no file is there."""
-    if converted.is_one(folder):
-        frame = converted.build(folder, [task.label for task in wanted.tasks.values()])
-    else:
-        frame = wanted.build(folder)
-    if frame.empty:
-        raise DataError(
-            f"{folder} holds none of the files of {wanted.title} (missing {len(frame.attrs['missing'])}, "
-            f"empty {len(frame.attrs['empty'])}): {wanted.obtain}"
-        )
-    if "classes" in frame.attrs:  # a conversion keeps what the release's class files say
-        return frame
-    classes = {
-        task.label: task.classes(folder) if callable(task.classes) else class_names(frame, task)
-        for task in wanted.tasks.values()
-    }
-    frame.attrs["classes"] = {label: listing.Uncopied(names) for label, names in classes.items()}
-    return frame
-
-
-def _valid(state: Path) -> bool:
-    return state.exists() and all(
-        _stamp(file) == stamp for file, stamp in json.loads(state.read_text()).items()
-    )
-
-
-def _state(folder: Path) -> dict[str, list[int]]:
-    """Time and size of every folder and every list below `folder`; an index is valid while these last.
-
-    A file that comes or goes changes its folder's time, so that checking a state lists no folder: that takes seconds
-    where two million clips lie.
-    """
-    state = {}
-    for directory, _, files in os.walk(folder, followlinks=True):
-        lists = [name for name in files if os.path.splitext(name)[1].lower() in listing.LISTS]
-        for path in (directory, *(os.path.join(directory, name) for name in lists)):
-            state[path] = _stamp(path)
-    return state
-
-
-def _stamp(path: str) -> list[int] | None:
-    if not os.path.exists(path):
-        return None
-    state = os.stat(path)
-    return [state.st_mtime_ns, state.st_size]
+    return tuple(sorted(set(table.loc[table.split == "train", task.label]) - {""}))

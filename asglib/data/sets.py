@@ -1,41 +1,38 @@
-"""What a data set is (paper section 3.1): its row in the table of data sets, and the tasks on it."""
+"""The table of data sets (paper section 3.1): sets.toml as frozen rows, each with its builder."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-
-class DataError(ValueError):
-    """A data set that cannot be used as it lies there; the message is one sentence that says what to do."""
+from asglib.data.fetch import Source
+from asglib.data.listing import DataError
+from asglib.data.releases import BUILDERS
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is predicted from a clip: an index column, its classes and the metric.
-
-    `classes` in the order of the label ids is one of: the published tuple of names; a function folder -> tuple that
-    reads the release's own class file (AudioSet, VGGSound, ESC, LibriSpeech); None, the sorted labels of the index's
-    train rows (speakers). `load` resolves the last two once and keeps them in `frame.attrs["classes"][label]`.
-    """
+    """What is predicted from a clip: a column of the index, its classes and the metric."""
 
     label: str
-    classes: tuple[str, ...] | Callable[[Path], tuple[str, ...]] | None = None
+    classes: tuple[str, ...] | None = None  # as published, in the order of the label ids
+    released: bool = False  # True: the builder names them; else, without any, the train rows do
     metric: str = "accuracy"  # or "mAP"
     multi_label: bool = False  # True: a cell holds labels joined by ";", "" for none
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A row of DATASETS. `folders` are looked for under the data root in this order; `counts` are the published ones.
+    """A row of sets.toml, which explains its fields; `build(folder)` returns the index.
 
-    `build(folder)` returns the index: path (POSIX, relative to the folder), a text column a task ("": the clip has
-    no label for it), split ("train", "valid", "test"), fold (-1: none), start and stop (seconds, NaN: whole file),
-    group (what must not cross splits, "": nothing). Files that are listed but not there are in attrs["missing"],
-    those of length zero in attrs["empty"]; neither is a row (D32).
+    An index has the columns path (POSIX, relative to the folder), one a task ("": no label), split
+    ("train", "valid", "test"), fold (-1: none), start and stop (seconds, NaN: the whole file), and
+    group (what must not cross splits, "": nothing). attrs["missing"] are files that are listed but
+    not there, attrs["empty"] those of length zero; neither is a row (D32).
     """
 
     name: str
@@ -43,7 +40,7 @@ class DataSet:
     folders: tuple[str, ...]
     build: Callable[[Path], pd.DataFrame]
     tasks: dict[str, Task]
-    seconds: float  # average clip, which gives T = 100 x seconds (3.2)
+    seconds: float
     split_rule: str
     split_source: str
     licence: str
@@ -51,3 +48,35 @@ class DataSet:
     obtain: str
     counts: dict[str, int]
     embedded: bool = False  # True: `build` also makes the files, so that the folder need not exist
+
+
+def row(name: str) -> DataSet:
+    """The set's row of DATASETS; DataError names the sets there are."""
+    if name not in DATASETS:
+        raise DataError(f"There is no data set '{name}': choose from {', '.join(DATASETS)}.")
+    return DATASETS[name]
+
+
+def _sources(entries: list[dict]) -> dict[str, tuple[Source, ...]]:
+    found = {entry["name"]: entry.pop("source", ()) for entry in entries}
+    return {name: tuple(Source(**file) for file in files) for name, files in found.items() if files}
+
+
+def _task(name: str, fields: dict) -> Task:
+    classes = tuple(fields["classes"]) if "classes" in fields else None
+    return Task(**{"label": name} | fields | {"classes": classes})
+
+
+def _data_set(entry: dict) -> DataSet:
+    made = {
+        "folders": tuple(entry["folders"]),
+        "build": BUILDERS[entry["name"]],
+        "tasks": {name: _task(name, fields) for name, fields in entry["tasks"].items()},
+    }
+    return DataSet(**entry | made)
+
+
+_FACTS = tomllib.loads(Path(__file__).with_name("sets.toml").read_text("utf-8"))
+SOURCES = _sources(_FACTS["set"]) | _sources(_FACTS["bank"])
+# the columns of the paper's tables, what a laptop can hold, the compared papers' sets
+DATASETS = {entry["name"]: _data_set(entry) for entry in _FACTS["set"]}

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-RUNS = Path(__file__).parents[2] / "runs"  # of this clone, wherever a command is started
+# of this clone, wherever a command or a notebook's kernel is started
+RUNS = Path(__file__).parents[2] / "runs"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where data are and runs go, and on what they are computed; none of it changes a result's identity."""
+    """Where data are, runs go and what computes them; no part of a run's identity."""
 
     data: Path | None = None
     runs: Path = RUNS
@@ -22,18 +23,22 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
+        """What can be made again: indexes, decoded waves, impulse responses, embedded corpora."""
         return self.runs / "cache"
 
     @classmethod
     def here(cls, **changes) -> Workspace:
-        """From ASG_DATA, ASG_RUNS and ASG_LOADERS, on the GPU when there is one, which other processes then feed."""
+        """From ASG_DATA, ASG_RUNS, ASG_DEVICE and ASG_LOADERS; on the GPU when there is one.
+
+        Then other processes read the audio for it.
+        """
         data = os.environ.get("ASG_DATA")
         device = os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
         loaders = min(8, (os.cpu_count() or 1) - 1) if device.startswith("cuda") else 0
         found = cls(
-            Path(data) if data else None,
-            Path(os.environ.get("ASG_RUNS", RUNS)),
-            device,
-            int(os.environ.get("ASG_LOADERS", loaders)),
+            data=Path(data).absolute() if data else None,
+            runs=Path(os.environ.get("ASG_RUNS", RUNS)).absolute(),
+            device=device,
+            workers=int(os.environ.get("ASG_LOADERS", loaders)),
         )
         return replace(found, **changes)

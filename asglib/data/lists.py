@@ -1,0 +1,110 @@
+"""Reading the lists of a release: text, csv and JSON, each complaint with the file and the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from asglib.data.listing import DataError, need
+
+FOLDERS = ("", "metadata", "meta", "csv", "data")  # where users keep a release's lists
+NUMBER = re.compile(r"(?:fold ?)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
+BACK = "put the release's own file back."
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Where the release's list `name` is: in the folder, or in its metadata, meta, csv or data."""
+    paths = [folder / below / name for below in FOLDERS]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def text(path: Path) -> str:
+    """The file's text without its byte order mark, line ends as they are."""
+    content = need(path).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {number} is no UTF-8: save the file as UTF-8.") from None
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a text file that are not blank, stripped."""
+    return [line for line in map(str.strip, text(path).splitlines()) if line]
+
+
+def cells(path: Path, sep: str = ",") -> Iterator[tuple[str, list[str]]]:
+    """("file, line n", the stripped cells) of every row of a csv that is not blank."""
+    file = io.StringIO(text(path), newline="")
+    reader = csv.reader(file, delimiter=sep, strict=True, skipinitialspace=True)
+    first = 1
+    try:
+        for row in reader:
+            if any(row):
+                yield f"{path}, line {first}", [cell.strip() for cell in row]
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {first} is no row of a csv ({error}): {BACK}") from None
+
+
+def records(path: Path, columns: Iterable[str], sep: str = ",") -> list[dict[str, str]]:
+    """The rows of a csv with a header, all cells as text ("nan" and "NA" too), and "where" each is.
+
+    DataError: the header or a row lacks one of `columns`.
+    """
+    rows = cells(path, sep)
+    _, header = next(rows, ("", []))
+    lacking = sorted(set(columns) - set(header))
+    if lacking:
+        raise DataError(f"{path} has no column {', '.join(lacking)}: {BACK}")
+    wanted = max(map(header.index, columns)) + 1
+    found = []
+    for where, row in rows:
+        if len(row) < wanted:
+            raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {BACK}")
+        found.append(dict(zip(header, row)) | {"where": where})
+    return found
+
+
+def entries(path: Path, keys: Iterable[str]) -> dict[str, dict]:
+    """A JSON object of objects; DataError when it is none, or an object lacks one of `keys`."""
+    try:
+        found = json.loads(text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {error.lineno} is no JSON ({error.msg}): {BACK}") from None
+    for name, entry in found.items() if isinstance(found, dict) else [("the file", found)]:
+        lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+        if lacking:
+            raise DataError(f"{path}: {name} has no {', '.join(lacking)}: {BACK}")
+    return found
+
+
+def number(cell: str, what: str, where: str | Path) -> int:
+    """The number in a cell, also where a spreadsheet or a fork writes it "5.0", "05" or "fold5"."""
+    match = NUMBER.fullmatch(cell)
+    if match is None:
+        raise DataError(f"{where}: '{cell}' is no {what}: {BACK}")
+    return int(match[1])
+
+
+def parts(lists: dict[str, Path], known: set[str]) -> dict[str, str]:
+    """Entry -> split, from one text file a split: what stands in a line before its first tab.
+
+    DataError: an entry of two splits, or a list of which no entry is `known` to be there.
+    """
+    splits: dict[str, str] = {}
+    for split, path in lists.items():
+        names = [line.split("\t")[0].strip() for line in lines(path)]
+        if names and known and known.isdisjoint(names):
+            raise DataError(
+                f"{path}: none of its {len(names)} entries is a file here, the first is "
+                f"'{names[0]}': {BACK}"
+            )
+        for name in names:
+            if splits.setdefault(name, split) != split:
+                raise DataError(f"{path}: '{name}' is in the {splits[name]} list as well: {BACK}")
+    return splits

@@ -1,0 +1,216 @@
+"""Sound of videos (paper section 3.1): AudioSet and VGGSound, the two pre-training corpora."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Container, Hashable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from asglib.data import lists
+from asglib.data.listing import AUDIO, SPLITS, DataError, index, need, size, walk
+
+CLASSES = "class_labels_indices.csv"
+SEGMENTS = {  # a clip of several lists belongs to the last: no test clip is ever trained on
+    "balanced_train_segments.csv": "train",
+    "unbalanced_train_segments.csv": "train",
+    "eval_segments.csv": "test",
+    "official_eval_segments.csv": "test",  # the copy that comes with AST
+}
+SOURCE = "https://research.google.com/audioset/download.html"
+# Official copies have ', ' and quotes, re-saved ones neither; Excel adds quotes and commas, and
+# often CRLF. All have an 11-character id, two numbers, and label ids that begin with a slash.
+SEGMENT = re.compile(r'\s*"?([\w-]{11})"?\s*,\s*"?[\d.]+"?\s*,\s*"?[\d.]+"?\s*,(.*)')
+LABEL = re.compile(r"/[a-z]/\w+")
+CLIP = re.compile(r"([\w-]{11})_(\d{6})(?:\.\w+)?")  # of train.csv and test.csv
+
+
+def class_names(folder: Path) -> dict[str, str]:
+    """Label id -> display name in the published order, 527 in the published class file."""
+    path = lists.find(folder, CLASSES) or need(folder / CLASSES)
+    rows = lists.records(path, ("index", "mid", "display_name"))
+    rows.sort(key=lambda row: lists.number(row["index"], "number", row["where"]))
+    return {row["mid"]: row["display_name"] for row in rows}
+
+
+def segments(path: Path, names: dict[str, str]) -> dict[str, str]:
+    """YouTube id -> display names joined by ";" of one list; DataError at a line that is none."""
+    joined: dict[str, str] = {}  # the same labels recur: 2 million rows share far fewer cells
+    found = {}
+    for number, line in enumerate(lists.text(path).splitlines(), 1):
+        match = SEGMENT.match(line)
+        if match is not None:
+            ytid, labels = match.groups()
+            if labels not in joined:
+                joined[labels] = ";".join(
+                    _name(mid, names, path, number) for mid in LABEL.findall(labels)
+                )
+            found[ytid] = joined[labels]
+        elif (
+            found or LABEL.search(line)
+        ) and line.strip():  # no header, which has one to three lines
+            raise DataError(
+                f"{path}, line {number} is no segment: download the list again from {SOURCE}."
+            )
+    return found
+
+
+def _name(mid: str, names: dict[str, str], path: Path, number: int) -> str:
+    if mid not in names:
+        raise DataError(
+            f"{path}, line {number}: the label {mid} is not in {CLASSES}: download both again from "
+            f"{SOURCE}."
+        )
+    return names[mid]
+
+
+def youtube_id(stem: str, ids: Container[str]) -> tuple[str, str] | None:
+    """(id, rest of the name) of a file's stem in any usual style, None when no id is listed.
+
+    Membership decides, as an id may itself begin with "Y", "-" or "_"; a name that ends or goes on
+    with a separator after the id comes first.
+
+    >>> youtube_id("Y--4gqARaEJE", {"--4gqARaEJE"})
+    ('--4gqARaEJE', '')
+    """
+    readings = [(stem[:11], stem[11:])]
+    if stem.startswith("Y"):
+        readings.append((stem[1:12], stem[12:]))
+    listed = [(ytid, rest) for ytid, rest in readings if ytid in ids]
+    separated = [(ytid, rest) for ytid, rest in listed if not rest[:1].isalnum()]
+    return next(iter(separated + listed), None)
+
+
+def sift(folder: Path, clip_of: Callable[[str], Hashable | None]) -> tuple[dict, int]:
+    """{clip: (is empty, path)} by what `clip_of` says of a file's stem, and how many copies more.
+
+    Of several copies the first that is not empty in path order counts.
+    """
+    found, duplicated = {}, 0
+    for path, entry in walk(folder):
+        stem, suffix = os.path.splitext(entry.name)
+        clip = clip_of(stem) if suffix.lower() in AUDIO else None
+        if clip is not None:
+            copy = (size(entry.path) <= 0, path)
+            duplicated += clip in found
+            found[clip] = min(copy, found.get(clip, copy))
+    return found, duplicated
+
+
+def audioset(folder: Path) -> pd.DataFrame:
+    """The clips that are there; attrs["duplicated"]: further copies of a clip.
+
+    D21: the id alone keys a clip (official lists hold each video once). Missing clips are listed by
+    id, as nothing fixes what their file would be called.
+    """
+    names, labels, splits = class_names(folder), {}, {}
+    there = {name: lists.find(folder, name) for name in SEGMENTS}
+    if not any(there.values()):
+        raise DataError(
+            f"{folder} has no segment list such as {next(iter(SEGMENTS))}: download the lists from "
+            f"{SOURCE}."
+        )
+    for name, path in there.items():
+        if path is not None:
+            listed = segments(path, names)
+            labels |= listed
+            splits |= dict.fromkeys(listed, SEGMENTS[name])
+    found, duplicated = sift(folder, lambda stem: (youtube_id(stem, labels) or (None,))[0])
+    columns = {
+        "path": [path for _, path in found.values()],
+        "label": [labels[ytid] for ytid in found],
+        "split": [splits[ytid] for ytid in found],
+    }
+    return index(
+        folder,
+        columns,
+        tuple(columns),
+        missing=labels.keys() - found.keys(),
+        sizes=[not empty for empty, _ in found.values()],
+        classes={"label": names.values()},
+        duplicated=duplicated,
+    )
+
+
+def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str]]:
+    """{(YouTube id, start in seconds): (label, split)} from vggsound.csv or train and test.csv."""
+    whole = lists.find(folder, "vggsound.csv")
+    found = {}
+    for where, clip, label, split in _whole(whole) if whole else _halves(folder):
+        if found.get(clip, ("", split))[1] != split:
+            raise DataError(f"{where} is a clip of the other part too: download the list again.")
+        found[clip] = (label, split)
+    return found
+
+
+def _whole(path: Path) -> Iterator[tuple]:
+    for where, cells in lists.cells(path):
+        if len(cells) != 4 or not re.fullmatch(r"[\w-]{11}", cells[0]) or cells[3] not in SPLITS:
+            raise _no_clip(where)
+        ytid, start, label, split = cells
+        if not start.isdigit():
+            raise _no_clip(where)
+        yield where, (ytid, int(start)), label, split
+
+
+def _halves(folder: Path) -> Iterator[tuple]:
+    for split in ("train", "test"):
+        path = lists.find(folder, f"{split}.csv") or need(folder / "vggsound.csv")
+        for where, cells in lists.cells(path):
+            match = CLIP.fullmatch(cells[0])
+            if match is None or len(cells) != 2:
+                raise _no_clip(where)
+            yield where, (match[1], int(match[2])), cells[1], split
+
+
+def _no_clip(where: str) -> DataError:
+    return DataError(f"{where} is no clip of VGGSound: download the list again.")
+
+
+def seconds(rest: str) -> float | None:
+    """Start in seconds from what follows the id in a file's name, None when that holds no number.
+
+    >>> seconds("_000030"), seconds("_30000_40000"), seconds("_30.0-40.0"), seconds("")
+    (30.0, 30.0, 30.0, None)
+    """
+    numbers = [float(text) for text in re.findall(r"\d+(?:\.\d+)?", rest)]
+    if not numbers:
+        return None
+    milliseconds = len(numbers) > 1 and numbers[1] - numbers[0] >= 1000
+    return numbers[0] / 1000 if milliseconds else numbers[0]
+
+
+def vggsound(folder: Path) -> pd.DataFrame:
+    """The clips that are there, keyed by id and start; group: the video; attrs as in AudioSet."""
+    listed = clips(folder)
+    starts: dict[str, list[int]] = {}
+    for ytid, start in listed:
+        starts.setdefault(ytid, []).append(start)
+
+    def clip_of(stem: str) -> tuple[str, int] | None:
+        ytid, rest = youtube_id(stem, starts) or (None, "")
+        start = seconds(rest)
+        if start is None and len(starts.get(ytid, ())) == 1:
+            start = starts[ytid][0]
+        return (ytid, int(start)) if (ytid, start) in listed else None
+
+    found, duplicated = sift(folder, clip_of)
+    columns = {
+        "path": [path for _, path in found.values()],
+        "label": [listed[clip][0] for clip in found],
+        "split": [listed[clip][1] for clip in found],
+        "group": [ytid for ytid, _ in found],
+    }
+    return index(
+        folder,
+        columns,
+        tuple(columns),
+        missing=(f"{ytid}_{start:06d}" for ytid, start in listed.keys() - found.keys()),
+        sizes=[not empty for empty, _ in found.values()],
+        classes={
+            "label": sorted({label for label, _ in listed.values()})
+        },  # 309 as published (D22)
+        duplicated=duplicated,
+    )
