@@ -25,7 +25,7 @@ def t20(response):
 
 
 def click(path, at=0, rate=16_000, channels=1, length=800, value=0.5):
-    """A file whose channel c has its largest sample at `at` + 10 c, with a smaller echo 100 samples later."""
+    """A file whose channel c is largest at `at` + 10 c, with an echo 100 samples later."""
     wave = np.zeros((length, channels))
     for channel in range(channels):
         wave[at + 10 * channel, channel] = value
@@ -35,7 +35,7 @@ def click(path, at=0, rate=16_000, channels=1, length=800, value=0.5):
     return path
 
 
-# --- simulated rooms ---------------------------------------------------------------------------------------------
+# --- simulated rooms ------------------------------------------------------------------------------
 
 
 def test_bank_is_normalised(simulated):
@@ -86,14 +86,15 @@ def test_rooms_keep_their_limits():
             low <= side <= high for low, side, high in zip((3, 3, 2.5), room.size, (10, 8, 4))
         )
         assert 0.2 <= room.t60 <= 0.8
-        for place in (room.source, room.microphone):
-            assert all(0.5 <= x <= side - 0.5 for x, side in zip(place, room.size))
+        for position in (room.source, room.microphone):
+            assert all(0.5 <= x <= side - 0.5 for x, side in zip(position, room.size))
 
 
 def test_same_bytes_in_another_process(simulated, tmp_path):
     code = (
         "import hashlib, sys; from pathlib import Path; from asglib.data import rirs; "
-        "print(hashlib.sha256(rirs.bank('simulated', Path(sys.argv[1])).tobytes()).hexdigest()[:16])"
+        "bank = rirs.bank('simulated', Path(sys.argv[1])); "
+        "print(hashlib.sha256(bank.tobytes()).hexdigest()[:16])"
     )
     other = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
@@ -123,12 +124,12 @@ def test_cache_is_used_and_keyed(tmp_path, monkeypatch):
     assert len(files) == 1 and files[0].name.startswith("rirs-")
 
 
-# --- folders -----------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def slr28(tmp_path):
-    """Three rooms with the same file name, a two-channel real response, an isotropic and a point-source noise."""
+    """Three rooms with one file name, a two-channel response, two kinds of noise."""
     top = tmp_path / "RIRS_NOISES"
     for number, size in enumerate(("small", "medium", "large")):
         click(top / f"simulated_rirs/{size}room/Room001/Room001-00001.wav", 20 * number)
@@ -189,9 +190,9 @@ def test_mit_survey(tmp_path):
 def test_reverbdb_same_name_everywhere(tmp_path):
     for room in ("VUT_FIT_C236", "VUT_FIT_Q301"):
         for microphone in ("01", "02"):
-            place = tmp_path / room / "MicID01/SpkID01_20190503_S" / microphone
-            click(place / "RIR/IR_sweep_15s_45Hzto22kHz_FS16kHz.v00.wav")
-            click(place / "silence/silence.wav")
+            folder = tmp_path / room / "MicID01/SpkID01_20190503_S" / microphone
+            click(folder / "RIR/IR_sweep_15s_45Hzto22kHz_FS16kHz.v00.wav")
+            click(folder / "silence/silence.wav")
     frame = rirs.index(tmp_path)
     assert len(frame) == frame.id.nunique() == 4 and set(frame.set) == {"BUT ReverbDB"}
     assert frame.room.tolist() == ["VUT_FIT_C236"] * 2 + ["VUT_FIT_Q301"] * 2
@@ -222,7 +223,7 @@ def test_large_folder_is_a_seeded_choice(tmp_path, monkeypatch):
     )
 
 
-# --- errors: one sentence each -----------------------------------------------------------------------------------
+# --- errors: one sentence each --------------------------------------------------------------------
 
 
 def test_errors_say_what_and_where(tmp_path):

@@ -1,4 +1,4 @@
-"""The embedded corpus: balanced factors, separate draws, and factors that are what they are called."""
+"""The embedded corpus: balanced factors, separate draws, factors that are what they are called."""
 
 import itertools
 from dataclasses import replace
@@ -25,7 +25,7 @@ def clip(seed=0, **ids):
     return toy.clip(factors(**ids), np.random.default_rng(seed))
 
 
-# --- the index ---------------------------------------------------------------------------------------------------
+# --- the index ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("corpus", list(toy.CORPORA))
@@ -45,7 +45,7 @@ def test_the_two_corpora_share_no_pattern():
     assert len(a) == len(b) == 3 and not a & b and a | b == set(toy.PATTERNS)
 
 
-# --- on disk -----------------------------------------------------------------------------------------------------
+# --- on disk --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_what_is_there_is_not_written_again(built):
     )
 
 
-# --- what the factors are ----------------------------------------------------------------------------------------
+# --- what the factors are -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_events_begin_hard_and_die_away_unless_reversed(pattern):
 
 @pytest.mark.parametrize("pattern", range(6))
 def test_a_time_flip_turns_direction_and_order_round(pattern):
-    """FT of a forwards clip, event first, is nearer to a reversed one, click first, than the clip itself is."""
+    """FT of a forwards clip, event first, is like a reversed one, click first."""
     spectrogram = LogSpectrogram(
         replace(Frontend(), floor=0.1)
     )  # only what is well above the background

@@ -1,23 +1,24 @@
-"""What real copies have: the traps of every fixture tree, and ten broken files of the real sets, named and counted."""
+"""What real copies have: the traps of every fixture tree, and ten broken files of the real sets."""
 
 import shutil
 
 import pytest
 from test_data_index import REAL, TREES
-from test_experiment import QUICK, TINY
 
-from asglib.config import Evaluation
+from asglib.config import Downstream, Evaluation, Frontend
+from asglib.data import corpus, inspection, prepare
 from asglib.data import index as datasets
-from asglib.data import inspection, prepare
 from asglib.data.workspace import Workspace
-from asglib.study import experiment
+from asglib.study.evaluator import Evaluator
 
+QUICK, COARSE = Downstream(epochs=3, drop_epoch=2), Frontend(window=256, n_fft=256)
 FMA, SCENES = (
     "music/fma/music-fma-000{}.wav",
     ("airport-barcelona-0-0-a", "airport-barcelona-0-1-a", "metro_station-paris-12-3-a"),
 )
 WEAK = "dataset/audio/train/weak"
-TRAPS = {  # what `prepare` says of each tree beside missing and empty files; not_16_khz is a count of files
+# what `prepare` says of each tree beside missing and empty files; not_16_khz counts files
+TRAPS = {
     "audioset": {
         "undecodable": ["audio/eval/undecodable.wav"],
         "stereo": ["16k/_under_scor_30.wav"],
@@ -86,7 +87,7 @@ def test_prepare_names_the_traps_of_a_tree_and_nothing_else(tmp_path, name):
 
 
 def copied(name, data):
-    """The folder of sound of a copy below `data`: the first clips of ESC-10's classes, or a speaker's 500 digits."""
+    """The sound of a copy below `data`: the first clips of ESC-10's classes, or 500 digits."""
     source = REAL / {"esc50": "ESC-10", "fsdd": "free-spoken-digit-dataset"}[name]
     if not source.is_dir():
         pytest.skip(f"{source} is not there")
@@ -128,17 +129,15 @@ def test_of_ten_broken_files_all_are_named_and_counted(tmp_path, monkeypatch, na
     for path in empty:
         (folder.parent / path).write_bytes(b"")
     monkeypatch.setattr(prepare, "CLIPS", 4)  # the spectrogram's statistics are another test's
-    place = Workspace(tmp_path / "data", tmp_path / "runs")
-    report = prepare.prepare(name, place.data, place.cache, 2, echo=lambda line: None)
+    workspace = Workspace(tmp_path / "data", tmp_path / "runs")
+    report = prepare.prepare(name, workspace.data, workspace.cache, 2, echo=lambda line: None)
     assert (report["missing"], report["empty"]) == (hidden, empty)
     assert sorted(named(report, "truncated") + named(report, "undecodable")) == cut
-    text = (place.cache / f"prepare/{name}.md").read_text()
+    text = (workspace.cache / f"prepare/{name}.md").read_text()
     assert len(hidden + cut + empty) == 10 and all(
         f"`{path}`" in text for path in hidden + cut + empty
     )
-    record = experiment.Evaluator(None, place)(
-        Evaluation(None, name, task, "frozen", QUICK, 0, TINY.frontend)
-    )
+    record = Evaluator(None, workspace)(Evaluation(None, name, task, "frozen", QUICK, 0, COARSE))
     counts = record["counts"]
     assert (
         counts["missing"] == 7
@@ -147,8 +146,7 @@ def test_of_ten_broken_files_all_are_named_and_counted(tmp_path, monkeypatch, na
     assert {item["path"] for item in counts["skipped"]} <= {
         str((folder.parent / path).resolve()) for path in cut
     }
-    assert (
-        record["data"]
-        == report["fingerprint"]
-        == datasets.fingerprint(datasets.load(name, place.data, place.cache), folder.parent)
-    )
+    index = datasets.load(name, workspace.data, workspace.cache)
+    assert report["fingerprint"] == datasets.fingerprint(index, folder.parent)
+    read = corpus.load(name, workspace)
+    assert record["data"] == read.fingerprint(read.rows)
