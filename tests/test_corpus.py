@@ -1,0 +1,102 @@
+"""The rows of joined sets: their labels, the draw, and what a fingerprint sees and does not see."""
+
+import shutil
+
+import fixture_trees
+import numpy as np
+import pytest
+import torch
+
+from asglib.config import ConfigError
+from asglib.data import corpus
+from asglib.data.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """ESC-50 and notes."""
+    fixture_trees.esc50(tmp_path / "data")
+    fixture_trees.notes(tmp_path / "data")
+    return Workspace(tmp_path / "data", tmp_path / "runs")
+
+
+def print_of(names, workspace, split="train", task=None):
+    """The fingerprint of a part, read anew."""
+    corpus.load.cache_clear()
+    read = corpus.load(names, workspace)
+    rows = read.rows[read.rows.split == split]
+    return read.fingerprint(rows, read.labels(rows, names, task) if task else None)
+
+
+def test_rows_of_joined_sets_have_their_files_and_sets(workspace):
+    rows = corpus.load("notes+esc50", workspace).rows
+    assert rows.data_set.tolist() == ["notes"] * 3 + ["esc50"] * 8
+    assert rows.file[0] == str(workspace.data / "philharmonia-notes/audio/cello/0.wav")
+    with pytest.raises(ConfigError, match="data set 'esc' is unknown; the study has audioset, "):
+        corpus.load("notes+esc", workspace)
+
+
+def test_labels_are_those_of_the_named_task(workspace):
+    read = corpus.load("notes", workspace)
+    ids, classes = read.labels(read.rows, "notes", "instrument")
+    assert [classes[i] for i in ids] == ["cello", "cello", "oboe"] and ids.dtype == torch.int64
+    with pytest.raises(
+        ConfigError, match="notes has no task 'key'; it has instrument, family, oct"
+    ):
+        read.labels(read.rows, "notes", "key")
+
+
+def test_joint_labels_put_set_after_set(workspace):
+    read = corpus.load("notes+esc50", workspace)
+    ids, classes = read.joint_labels(read.rows)
+    assert classes == 12 + 2 and ids.tolist()[:3] == [2, 2, 9]
+    assert sorted(set(ids[3:].tolist())) == [12, 13]  # "dog" and "NA" behind the 12 instruments
+    rows = read.rows.assign(category=["", "", "", "", *read.rows.category[4:]])
+    hot, _ = read.joint_labels(rows)  # one clip has none: of several labels then
+    assert hot.shape == (11, 14) and hot.sum(1).tolist() == [1, 1, 1, 0, *[1] * 7]
+    assert hot[4:].argmax(1).tolist() == ids[4:].tolist()
+
+
+def test_the_draw_is_the_same_every_time_and_of_each_split(workspace):
+    read = corpus.load("notes+esc50", workspace)
+    drawn = read.drawn(2)
+    assert drawn.rows.split.value_counts().to_dict() == {"train": 2, "test": 2}
+    assert drawn.rows.equals(read.drawn(2).rows) and read.drawn(None) is read
+    order = np.random.default_rng(0).permutation(11)
+    first = [i for i in order if read.rows.split[i] == "train"][:2]
+    assert drawn.rows.path[drawn.rows.split == "train"].tolist() == [
+        read.rows.path[i] for i in sorted(first)
+    ]
+
+
+def test_a_fingerprint_sees_every_set_row_size_and_label(workspace):
+    both = print_of("notes+esc50", workspace)
+    assert len(both) == 16 and both == print_of("notes+esc50", workspace)
+    assert both not in (print_of("notes", workspace), print_of("esc50", workspace))
+    labelled = print_of("esc50", workspace, task="sound")
+    assert labelled != print_of("esc50", workspace)
+    path = workspace.data / "ESC-50-master/audio/1-101-A-2.wav"
+    fixture_trees.clip(path, 0.3, 44_100)  # of the second set, another size
+    assert print_of("notes+esc50", workspace) != both
+    assert print_of("esc50", workspace, task="sound") != labelled
+
+
+def test_a_label_changes_the_fingerprint_of_targets_alone(workspace):
+    before, labelled = print_of("esc50", workspace), print_of("esc50", workspace, task="sound")
+    path = workspace.data / "ESC-50-master/meta/esc50.csv"
+    path.write_text(path.read_text().replace("1-101-A-2.wav,1,2,dog", "1-101-A-2.wav,1,14,NA"))
+    assert print_of("esc50", workspace) == before
+    assert print_of("esc50", workspace, task="sound") != labelled
+    relabelled = print_of("esc50", workspace, task="sound")
+    path.write_text(path.read_text().replace(",NA,", ",rain,"))  # other class names, the same ids
+    assert print_of("esc50", workspace, task="sound") not in (labelled, relabelled)
+
+
+def test_a_test_clip_that_is_gone_and_another_folder_change_no_training_part(workspace, tmp_path):
+    before = print_of("esc50", workspace)
+    tests = print_of("esc50", workspace, "test")
+    (workspace.data / "ESC-50-master/audio/5-105-A-2.wav").unlink()
+    assert print_of("esc50", workspace) == before
+    assert print_of("esc50", workspace, "test") != tests
+    shutil.copytree(workspace.data / "ESC-50-master", tmp_path / "other/ESC-50")
+    assert print_of("esc50", Workspace(tmp_path / "other", tmp_path / "runs")) == before
