@@ -1,4 +1,4 @@
-"""The dot-and-interval chart: its artists are read back and compared with numbers worked out here."""
+"""Scores, differences and their chart: what is drawn is compared with numbers worked out here."""
 
 import math
 from statistics import mean, stdev
@@ -6,9 +6,10 @@ from statistics import mean, stdev
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
+from asglib.study import figures
 from asglib.study import tables as results
-from asglib.study.figures import METHOD_COLOURS, charts
 
 T_2 = 4.302653  # 97.5 percent point of Student's t with 2 degrees of freedom, from a printed table
 VALUES = {  # percent of seeds 0, 1, 2
@@ -56,50 +57,58 @@ def t_interval(values):
     return mean(values) - half, mean(values) + half
 
 
-def artists(fig, kind):
-    """{(row, column): its line} of one kind, over all bands and panels."""
-    lines = [
-        line
-        for axis in fig.get_axes()
-        for line in axis.get_lines()
-        if (line.get_gid() or "").startswith(f"{kind}|")
-    ]
-    return {tuple(line.get_gid().split("|")[1:]): line for line in lines}
+def bands_of(fig):
+    """(an axis, the names of its rows from the top), over all bands and panels."""
+    for band in fig.subfigs:
+        names = [label.get_text() for label in band.axes[0].get_yticklabels()]
+        for axis in band.axes:
+            yield axis, names
+
+
+def spots(fig, kind):
+    """{(row, column): x of each mark} of one kind: "interval", "mean" or "seeds"."""
+    found = {}
+    for axis, names in bands_of(fig):
+        for part in axis.collections:
+            if part.get_gid() == kind == "interval":
+                ends = [end for segment in part.get_segments() for end in segment]
+            else:
+                ends = part.get_offsets() if part.get_gid() == kind else []
+            for x, y in ends:
+                key = names[round(y)], axis.get_title(loc="left")
+                found.setdefault(key, []).append(float(x))
+    return {key: sorted(values) for key, values in found.items()}
 
 
 def chart(records, rows=("NONE", "FT", "ASG"), tasks=TASKS, **options):
-    cells, dots = charts.scores(results.frame(records), rows, tasks)
-    return charts.dot_intervals({"ours": (cells, dots)}, "test clips right (%)", **options)
-
-
-def x(line):
-    return sorted(np.asarray(line.get_xdata(), dtype=float).tolist())
+    cells, dots = results.scores(results.frame(records), rows, tasks)
+    return figures.dot_intervals({"ours": (cells, dots)}, "test clips right (%)", **options)
 
 
 def test_every_seed_is_a_dot_at_its_value():
-    dots = artists(chart(study()), "seeds")
+    dots = spots(chart(study()), "seeds")
     assert len(dots) == 3 * (len(TASKS) + 1)
     for (method, task), values in VALUES.items():
-        assert x(dots[method, f"toy/{task}"]) == pytest.approx(sorted(values))
+        assert dots[method, f"toy/{task}"] == pytest.approx(sorted(values))
     average = [mean(pair) for pair in zip(VALUES["FT", "order"], VALUES["FT", "pattern"])]
-    assert x(dots["FT", "average"]) == pytest.approx(sorted(average))
+    assert dots["FT", "average"] == pytest.approx(sorted(average))
 
 
 def test_intervals_end_at_the_t_limits_around_the_mean():
     fig = chart(study())
-    intervals, marks = artists(fig, "interval"), artists(fig, "mean")
+    intervals, means = spots(fig, "interval"), spots(fig, "mean")
     for (method, task), values in VALUES.items():
-        assert x(intervals[method, f"toy/{task}"]) == pytest.approx(t_interval(values), abs=1e-4)
-        assert x(marks[method, f"toy/{task}"]) == pytest.approx([mean(values)])
+        assert intervals[method, f"toy/{task}"] == pytest.approx(t_interval(values), abs=1e-4)
+        assert means[method, f"toy/{task}"] == pytest.approx([mean(values)])
 
 
 def test_one_changed_record_moves_its_dot_and_no_other():
     before, after = (
-        artists(chart(study(**change)), "seeds") for change in ({}, {"FT_order": (70, 71, 90)})
+        spots(chart(study(**change)), "seeds") for change in ({}, {"FT_order": (70, 71, 90)})
     )
-    moved = {key for key in before if x(before[key]) != x(after[key])}
+    moved = {key for key in before if before[key] != after[key]}
     assert moved == {("FT", "toy/order"), ("FT", "average")}
-    assert x(after["FT", "toy/order"]) == pytest.approx([70, 71, 90])
+    assert after["FT", "toy/order"] == pytest.approx([70, 71, 90])
 
 
 def test_lines_stand_in_the_order_asked_for_from_the_top():
@@ -108,72 +117,48 @@ def test_lines_stand_in_the_order_asked_for_from_the_top():
     assert [axis.get_title(loc="left") for axis in axes] == [*TASKS, "average"]
     assert [label.get_text() for label in axes[0].get_yticklabels()] == list(order)
     assert axes[0].get_ylim()[0] > axes[0].get_ylim()[1]  # row 0 is on top
-    marks = artists(chart(study(), order), "mean")
-    assert [marks[method, "toy/order"].get_ydata()[0] for method in order] == [0, 1, 2]
+    (average,) = (part for part in axes[2].collections if part.get_gid() == "mean")
+    scores = [mean(VALUES[method, "order"] + VALUES[method, "pattern"]) for method in order]
+    assert np.allclose(average.get_offsets(), list(zip(scores, (0, 1, 2))))
 
 
 def test_dots_lie_above_their_interval():
-    fig = chart(study())
-    for key, line in artists(fig, "seeds").items():
-        assert all(
-            y < artists(fig, "interval")[key].get_ydata()[0] for y in line.get_ydata()
-        )  # the axis points down
+    for axis in chart(study()).get_axes():
+        parts = {part.get_gid(): part for part in axis.collections}
+        seeds = parts["seeds"].get_offsets()[:, 1].reshape(3, -1)
+        for segment, heights in zip(parts["interval"].get_segments(), seeds):
+            assert all(0.2 < y - height < 0.4 for y in segment[:, 1] for height in heights)
 
 
-def test_methods_have_their_own_colour_and_marker_whatever_the_label_adds():
+def test_a_row_has_the_colour_and_marker_of_its_system_in_all_that_is_drawn_of_it():
     rows = {f"{method}, linear": {"method": method} for method in ("NONE", "FT", "ASG")}
-    marks = artists(chart(study(), rows), "mean")
-    looks = {
-        row: (line.get_color(), line.get_marker())
-        for (row, column), line in marks.items()
-        if column == "average"
-    }
-    assert (
-        len({colour for colour, _ in looks.values()})
-        == len({marker for _, marker in looks.values()})
-        == 3
-    )
-    assert looks["FT, linear"][0] == METHOD_COLOURS["FT"]
-
-
-def luminance(colour):
-    """Relative luminance of "#rrggbb" (WCAG 2)."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
-
-
-def test_colours_stand_out_from_white_and_from_each_other():
-    colours = [
-        METHOD_COLOURS[method]
-        for method in ("NONE", "ST", "FT", "SF", "FF", "ASG", "Sup.", "untrained")
-    ]
-    assert len(set(colours)) == len(colours)
-    assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in colours)
+    palette = figures.looks(rows)["palette"]
+    (axis, *_) = chart(study(), rows).get_axes()
+    parts = {part.get_gid(): part for part in axis.collections}
+    colours = [to_rgb(palette[row]) for row in rows]
+    assert np.allclose(parts["interval"].get_colors()[:, :3], colours)
+    assert np.allclose(parts["mean"].get_facecolors()[:, :3], colours)
+    assert np.allclose(parts["seeds"].get_facecolors()[:, :3], np.repeat(colours, 3, axis=0))
+    paths = [path.vertices.tobytes() for path in parts["mean"].get_paths()]
+    assert len(set(paths)) == 3
 
 
 def test_differences_are_paired_by_seed():
     frame = results.frame(study())
-    cells, dots = charts.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
-    fig = charts.dot_intervals({"": (cells, dots)}, "points", zero=True)
+    cells, dots = results.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
+    fig = figures.dot_intervals({"": (cells, dots)}, "points", zero=True)
     pairs = [a - b for a, b in zip(VALUES["FT", "order"], VALUES["NONE", "order"])]
-    assert x(artists(fig, "seeds")["FT", "toy/order"]) == pytest.approx(sorted(pairs))
-    assert x(artists(fig, "interval")["FT", "toy/order"]) == pytest.approx(
-        t_interval(pairs), abs=1e-4
-    )
-    zeros = [
-        line for axis in fig.get_axes() for line in axis.get_lines() if line.get_gid() == "zero"
-    ]
+    assert spots(fig, "seeds")["FT", "toy/order"] == pytest.approx(sorted(pairs))
+    assert spots(fig, "interval")["FT", "toy/order"] == pytest.approx(t_interval(pairs), abs=1e-4)
+    zeros = [line for axis in fig.get_axes() for line in axis.get_lines()]
     assert [line.get_xdata()[0] for line in zeros] == [0, 0, 0]
-    other = charts.differences(frame, {"FT": ("NONE", "FT")}, TASKS)[0]
+    other = results.differences(frame, {"FT": ("NONE", "FT")}, TASKS)[0]
     assert list(other["mean"]) == pytest.approx([-value for value in cells["mean"]])
 
 
 def test_the_average_of_differences_takes_the_tasks_that_both_have_and_says_so():
     frame = results.frame(study(FT_pattern=None))
-    cells, dots = charts.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
+    cells, dots = results.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
     text = cells.set_index("column")["text"]
     assert text["toy/pattern"] == "not tested" and text["average"].endswith("1 of 2 tasks")
     assert text["toy/order"] == text["average"].removesuffix(", 1 of 2 tasks")
@@ -183,20 +168,18 @@ def test_the_average_of_differences_takes_the_tasks_that_both_have_and_says_so()
 
 
 def texts(fig):
+    """{(row, column): what is said there}."""
     return {
-        tuple(text.get_gid().split("|")[1:]): text.get_text()
-        for axis in fig.get_axes()
+        (names[round(text.get_position()[1])], axis.get_title(loc="left")): text.get_text()
+        for axis, names in bands_of(fig)
         for text in axis.texts
-        if (text.get_gid() or "").startswith("absent|")
     }
 
 
 def test_what_is_not_there_is_said_and_not_drawn():
     fig = chart(study(FT_order=None))
     assert texts(fig) == {("FT", "toy/order"): "not tested", ("FT", "average"): "not tested"}
-    assert ("FT", "toy/order") not in artists(fig, "interval") and not x(
-        artists(fig, "seeds")["FT", "toy/order"]
-    )
+    assert ("FT", "toy/order") not in spots(fig, "interval") | spots(fig, "seeds")
     empty = chart([])
     assert set(texts(empty).values()) == {"not tested"} and len(texts(empty)) == 9
     undefined = [
@@ -209,7 +192,7 @@ def test_what_is_not_there_is_said_and_not_drawn():
 
 
 def test_a_lost_seed_is_counted_and_leaves_the_average():
-    cells, dots = charts.scores(results.frame(study(FT_order=(70, 71))), ("NONE", "FT"), TASKS)
+    cells, dots = results.scores(results.frame(study(FT_order=(70, 71))), ("NONE", "FT"), TASKS)
     text = cells.set_index(["row", "column"])["text"]
     assert (
         "(2 of 3)" in text["FT", "toy/order"]
@@ -222,17 +205,16 @@ def test_a_lost_seed_is_counted_and_leaves_the_average():
 def test_one_seed_is_given_a_bootstrap_over_clips_and_the_caption_says_it():
     records = [r for r in study() if r["seed"] == 0]
     frame = results.frame(records)
-    cells, dots = charts.scores(frame, ("NONE", "FT"), TASKS)
-    low, high = x(
-        artists(charts.dot_intervals({"": (cells, dots)}, ""), "interval")["FT", "toy/order"]
-    )
+    cells, dots = results.scores(frame, ("NONE", "FT"), TASKS)
+    fig = figures.dot_intervals({"": (cells, dots)}, "")
+    low, high = spots(fig, "interval")["FT", "toy/order"]
     assert low < 70 < high and high - low < 40
     assert (
-        charts.basis(cells, frame)
+        results.basis(cells, frame)
         == "n = 1 seed, 95 % bootstrap intervals over test clips, 100 test clips a task"
     )
     assert (
-        charts.basis(charts.scores(results.frame(study()), ("NONE",), TASKS)[0])
+        results.basis(results.scores(results.frame(study()), ("NONE",), TASKS)[0])
         == "n = 3 seeds, 95 % t intervals over seeds"
     )
 
@@ -245,7 +227,7 @@ def test_rows_of_other_front_ends_and_corpora_are_told_apart():
         "NONE, mel": {"method": "NONE", "frontend": "mel", "corpus": "toy"},
         "NONE, toy-b": {"method": "NONE", "corpus": "toy-b"},
     }
-    cells, dots = charts.scores(results.frame(study() + more), rows, ("toy/order",))
+    cells, dots = results.scores(results.frame(study() + more), rows, ("toy/order",))
     found = {
         row: sorted(part["value"])
         for row, part in dots[dots["column"] == "toy/order"].groupby("row")
@@ -255,34 +237,36 @@ def test_rows_of_other_front_ends_and_corpora_are_told_apart():
         "NONE, mel": pytest.approx([30, 31, 32]),
         "NONE, toy-b": pytest.approx([10, 11, 12]),
     }
-    assert list(charts.wide(cells).index) == list(rows)
+    assert list(results.wide(cells).index) == list(rows)
     with pytest.raises(results.ResultsError, match="name the corpus"):
-        charts.scores(results.frame(study() + more), ("NONE",), ("toy/order",))
+        results.scores(results.frame(study() + more), ("NONE",), ("toy/order",))
 
 
 def test_the_papers_numbers_are_open_marks_without_interval():
-    theirs = charts.printed(
+    theirs = results.printed(
         {"NONE": (4, "NONE"), "ASG": (2, "ASG"), "FT": None}, ("LS", "VC"), "frozen"
     )
-    fig = charts.dot_intervals({"paper": (theirs, None)}, "")
-    marks = artists(fig, "mean")
-    assert x(marks["NONE", "LS"]) == [99.1] and x(marks["NONE", "average"]) == [
+    fig = figures.dot_intervals({"paper": (theirs, None)}, "")
+    means = spots(fig, "mean")
+    assert means["NONE", "LS"] == [99.1] and means["NONE", "average"] == [
         70.0
     ]  # table 4 prints its average
-    assert x(marks["ASG", "average"]) == pytest.approx([(100.0 + 39.0) / 2])  # table 2 prints none
-    assert marks["NONE", "LS"].get_markerfacecolor() == "white" and not artists(fig, "interval")
-    assert texts(fig)["FT", "LS"] == "not printed" and charts.wide(theirs).loc["FT", "VC"] == "–"
+    assert means["ASG", "average"] == pytest.approx([(100.0 + 39.0) / 2])  # table 2 prints none
+    (points, *_) = (part for part in fig.get_axes()[0].collections if part.get_gid() == "mean")
+    assert np.allclose(points.get_facecolors(), 1) and not spots(fig, "interval")
+    assert to_rgb(points.get_edgecolors()[0]) == figures.looks(["NONE"])["palette"]["NONE"]
+    assert texts(fig)["FT", "LS"] == "not printed" and results.wide(theirs).loc["FT", "VC"] == "–"
     with pytest.raises(Exception, match="Table 4 has no 'MS'"):
-        charts.printed({"NONE": (4, "NONE")}, ("MS",), "frozen")
+        results.printed({"NONE": (4, "NONE")}, ("MS",), "frozen")
 
 
 def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
     frame = results.frame(study())
     bands = {
-        "one": charts.scores(frame, ("NONE", "ASG"), TASKS),
-        "other": charts.scores(frame, ("FT",), ("toy/order",)),
+        "one": results.scores(frame, ("NONE", "ASG"), TASKS),
+        "other": results.scores(frame, ("FT",), ("toy/order",)),
     }
-    fig = charts.dot_intervals(bands, "percent", titles={"toy/order": "which first?"})
+    fig = figures.dot_intervals(bands, "percent", titles={"toy/order": "which first?"})
     assert [axis.get_title(loc="left") for axis in fig.get_axes()] == [
         "toy/pattern",
         "which first?",
@@ -291,7 +275,7 @@ def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
         "average",
     ]
     assert [part.get_suptitle() for part in fig.subfigs] == list(bands)
-    assert {row for row, _ in artists(fig, "mean")} == {"NONE", "ASG", "FT"}
+    assert {row for row, _ in spots(fig, "mean")} == {"NONE", "ASG", "FT"}
 
 
 def test_similarities_average_the_shifts_above_zero():
@@ -301,7 +285,7 @@ def test_similarities_average_the_shifts_above_zero():
         "shifts": [0.0, 0.1, 0.5],
         "curves": {"FT": [0.7], "FF": [0.2], "SF": [1.0, 0.4, 0.6], "ST": [1.0, 0.9, 0.7]},
     }
-    found = charts.similarities([one, one | {"seed": 4, "method": "NONE"}])
+    found = results.similarities([one, one | {"seed": 4, "method": "NONE"}])
     mine = found[found["row"] == "FF"].set_index("column")["value"]
     assert mine.to_dict() == pytest.approx({"FT": 0.7, "FF": 0.2, "SF": 0.5, "ST": 0.8})
     assert set(found["seed"]) == {3, 4} and len(found) == 8
@@ -311,7 +295,7 @@ def test_means_give_the_interval_over_seeds_and_none_to_one_seed():
     dots = pd.DataFrame(
         {"row": ["FT"] * 3 + ["FF"], "column": "s", "seed": [0, 1, 2, 0], "value": [10, 12, 17, 4]}
     )
-    cells = charts.means(dots).set_index("row")
+    cells = results.means(dots).set_index("row")
     assert (cells.loc["FT", "low"], cells.loc["FT", "high"]) == pytest.approx(
         t_interval([10, 12, 17]), abs=1e-4
     )
@@ -321,15 +305,15 @@ def test_means_give_the_interval_over_seeds_and_none_to_one_seed():
 
 
 def test_extremes_name_the_highest_and_the_lowest():
-    cells = charts.scores(results.frame(study(ASG_pattern=None)), ("NONE", "FT", "ASG"), TASKS)[0]
-    told = charts.extremes(cells)
+    cells = results.scores(results.frame(study(ASG_pattern=None)), ("NONE", "FT", "ASG"), TASKS)[0]
+    told = results.extremes(cells)
     assert "toy/order: ASG highest at 81.0, NONE lowest at 62.0 percent" in told
     assert "toy/pattern: NONE highest at 52.0" in told or "toy/pattern: FT highest at 52.0" in told
-    assert charts.extremes(cells[cells["mean"].isna()]).endswith("not tested")
+    assert results.extremes(cells[cells["mean"].isna()]).endswith("not tested")
 
 
 def test_clear_names_the_intervals_that_leave_out_zero():
-    cells = charts.differences(
+    cells = results.differences(
         results.frame(study()), {m: (m, "NONE") for m in ("FT", "ASG")}, TASKS
     )[0]
     pairs = {
@@ -337,7 +321,7 @@ def test_clear_names_the_intervals_that_leave_out_zero():
         for m in ("FT", "ASG")
     }
     assert t_interval(pairs["FT"])[0] > 0 and t_interval(pairs["ASG"])[0] > 0
-    assert charts.clear(cells) == (
+    assert results.clear(cells) == (
         "2 of 4 intervals leave out zero; FT on toy/order +10.0; ASG on toy/order +19.0; "
         "by chance 0.2 would"
     )

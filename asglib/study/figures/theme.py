@@ -1,0 +1,117 @@
+"""One look for every figure: the theme, and a colour and a marker for every system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import wraps
+
+import matplotlib.style
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from asglib.methods import METHODS
+
+CONTROLS = ("spectrogram",)  # systems that are no method
+OTHER = "#444444"  # a row that belongs to no system
+GUIDE = {"color": "#666666", "linewidth": 1}  # lines to read a figure by
+TICK = {"marker": "|", "s": 250, "linewidth": 2.5}  # a value to compare with
+# seaborn's colour-blind safe palette in our order, without its two colours too pale for white.
+HUES = [sns.color_palette("colorblind")[number] for number in (7, 9, 1, 2, 3, 4, 0, 5)]
+STARS = [(points, 1, 0) for points in (4, 3, 6, 8)]
+POLYGONS = [(corners, 0, 20) for corners in range(3, 9)]
+MARKERS = [*"ov<^sDPX*>pdh", *STARS, *POLYGONS]
+STYLE = {
+    "font.sans-serif": ["DejaVu Sans"],  # matplotlib's own: the same on every machine
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "figure.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#E5E5E5",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 7,
+}
+
+
+def theme() -> AbstractContextManager:
+    """A context with the settings of all figures, whatever the reader's own are."""
+    return matplotlib.style.context(["default", sns.axes_style("whitegrid"), STYLE])
+
+
+class Picture(Figure):
+    """A Figure that is saved in the theme too: fonts, ticks and paper are chosen only then."""
+
+    def savefig(self, *args, **keywords) -> None:
+        with theme():
+            super().savefig(*args, **keywords)
+
+
+def drawn(draw: Callable[..., Figure | str]) -> Callable[..., Figure]:
+    """`draw` within the theme. Where it finds nothing to draw it returns why, and this is drawn."""
+
+    @wraps(draw)
+    def inside(*args, **keywords) -> Figure:
+        with theme():
+            found = draw(*args, **keywords)
+            if isinstance(found, Figure):
+                return found
+            fig, axis = single(10, 1)
+            axis.set_axis_off()
+            axis.text(0.5, 0.5, found, ha="center", va="center", color=OTHER)
+            return fig
+
+    return inside
+
+
+def single(width: float, height: float) -> tuple[Figure, object]:
+    """A figure and its only axes."""
+    fig = Picture(figsize=(width, height), layout="constrained")
+    return fig, fig.subplots()
+
+
+def panels(count: int, height: float, columns: int = 0, **keywords) -> tuple[Figure, np.ndarray]:
+    """A figure as wide as a page and its axes [rows, columns]; those beyond `count` are hidden."""
+    columns = columns or count
+    rows = -(-count // columns)
+    fig = Picture(figsize=(10, height * rows), layout="constrained")
+    axes = fig.subplots(rows, columns, squeeze=False, **keywords)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    return fig, axes
+
+
+def one_legend(fig: Figure, columns: int = 5, **keywords) -> None:
+    """One legend above all panels, in place of each panel's own."""
+    entries = {}
+    for axis in fig.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels()):
+            entries.setdefault(label, handle)
+        if axis.get_legend():
+            axis.get_legend().remove()
+    options = {"loc": "outside upper center", "ncols": columns} | keywords
+    fig.legend(entries.values(), entries.keys(), **options)
+
+
+def colours(count: int) -> list[tuple[float, ...]]:
+    """Black, the hues, and the same hues darker with every round."""
+    rounds = [(0.6 ** (n // len(HUES)), HUES[n % len(HUES)]) for n in range(count - 1)]
+    return [(0.0, 0.0, 0.0), *(tuple(shade * part for part in hue) for shade, hue in rounds)]
+
+
+def looks(labels: Iterable[str]) -> dict[str, dict]:
+    """seaborn's `palette` and `markers` for rows named after a system: "ASG, mel", "ASG - NONE".
+
+    The order of METHODS decides; a row named after no system is grey and round.
+    """
+    systems = [*METHODS, *CONTROLS]
+    colour = dict(zip(systems, colours(len(systems))))
+    marker = dict(zip(systems, MARKERS))
+    named = {label: label.split()[0].rstrip(",") for label in labels}
+    return {
+        "palette": {label: colour.get(system, OTHER) for label, system in named.items()},
+        "markers": {label: marker.get(system, "o") for label, system in named.items()},
+    }
