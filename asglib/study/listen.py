@@ -10,15 +10,16 @@ from asglib.config import ConfigError, Frontend
 
 HOW = {
     "FT": "the wave backwards, turned about the middle of a frame",
-    "FF": "every second sample with its sign changed (the wave times (-1)^n), which mirrors the spectrum",
-    "SF": "resynthesised: the complex short-time spectrum scrolled by the same number of bins, phases kept but turned "
-    "as far as the new frequency turns from frame to frame, and inverted",
+    "FF": "every second sample with its sign changed (the wave times (-1)^n), which mirrors the "
+    "spectrum",
+    "SF": "resynthesised: the complex short-time spectrum scrolled by the same number of bins, "
+    "phases kept but turned as far as the new frequency turns from frame to frame, and inverted",
     "ST": "the wave moved around in a circle by length times hop samples",
 }
 
 
 def moved(wave: Tensor, kind: str, length: int, frontend: Frontend) -> Tensor:
-    """The sound of a move, [N] -> [N] float32; `length` in bins (SF) or frames (ST), flips have none.
+    """The sound of a move, [N] -> [N]; `length` in bins (SF) or frames (ST), flips have none.
 
     Away from the edges, FT, FF and ST are exact: the wave's spectrogram is the moved spectrogram.
 
@@ -27,9 +28,7 @@ def moved(wave: Tensor, kind: str, length: int, frontend: Frontend) -> Tensor:
     """
     if kind not in HOW:
         raise ConfigError(f"move {kind!r} is unknown; use {', '.join(HOW)}.")
-    if (
-        kind == "FT"
-    ):  # rolled, so that frame t is frame T - 1 - t of the wave and not one sample off the next
+    if kind == "FT":  # rolled: frame t is frame T - 1 - t of the wave, to the sample
         return wave.flip(0).roll(1 - frontend.hop)
     if kind == "FF":
         return wave * (1 - 2 * (torch.arange(len(wave)) % 2)).to(wave.dtype)
@@ -37,10 +36,10 @@ def moved(wave: Tensor, kind: str, length: int, frontend: Frontend) -> Tensor:
 
 
 def scrolled(wave: Tensor, length: int, frontend: Frontend) -> Tensor:
-    """The wave whose short-time spectrum is that of `wave`, circularly `length` bins up: [N] -> [N].
+    """The wave whose short-time spectrum is that of `wave`, circularly `length` bins up.
 
-    A bin that goes up by d bins turns by d x hop / n_fft more of a circle from frame to frame; without that turn the
-    frames would cancel where they overlap.
+    A bin that goes up by d bins turns by d x hop / n_fft more of a circle from frame to frame;
+    without that turn the frames would cancel where they overlap. Shapes: [N] -> [N].
     """
     window = torch.hann_window(frontend.window)
     shape = (frontend.n_fft, frontend.hop, frontend.window, window)
@@ -53,6 +52,6 @@ def scrolled(wave: Tensor, length: int, frontend: Frontend) -> Tensor:
 
 
 def playable(*waves: Tensor) -> list[Tensor]:
-    """The waves times one common factor, so that none exceeds [-1, 1] and their levels still compare."""
+    """The waves times one factor, so that none exceeds [-1, 1] and their levels compare."""
     peak = max(1.0, *(wave.abs().max().item() for wave in waves))
     return [wave / peak for wave in waves]

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from asglib.study import classes
-from asglib.study.figures.theme import (
+from asglib.study.figures.style import (
     GUIDE,
     MARKERS,
     TICK,

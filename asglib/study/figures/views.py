@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from asglib.config import Frontend
-from asglib.study.figures.theme import GUIDE, TICK, drawn, looks, one_legend, panels, single
+from asglib.study.figures.style import GUIDE, TICK, drawn, looks, one_legend, panels, single
 
 CELLS = ("#FFFFFF", "#029E73", "#D55E00", "#DCE6F2")  # itself, positive, own moved clip, another
 ANSWERS = {  # what a classifier says of a moved clip
