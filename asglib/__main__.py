@@ -224,17 +224,15 @@ def _doctor(a: argparse.Namespace) -> None:
 
 
 def _publish(a: argparse.Namespace) -> None:
-    from asglib.study import profiles, scorecard
-    from asglib.study import questions as probing
+    from asglib.study import profiles, questions, scorecard
 
     root, profile = Path(__file__).parents[1], profiles.profile(a.profile)
     folder = root / "reports" / "records" / profile.name
     place = _place(a)
     print(f"{scorecard.publish(profile, place, folder)} records in {folder}")
     scorecard.write_readme(root / "README.md", folder)
-    probing.four_moves(place).savefig(
-        root / "reports" / "four_moves.png", dpi=80, bbox_inches="tight"
-    )
+    picture = questions.four_moves(place)
+    picture.savefig(root / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")
 
 
 def _check(a: argparse.Namespace) -> int:
