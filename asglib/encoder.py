@@ -6,42 +6,24 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import timm
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from asglib.config import ConfigError, Frontend
 from asglib.files import write_atomically
 from asglib.frontend import LogSpectrogram
+from asglib.networks import NETWORKS
 
 FORMAT = "asglib encoder 1"
 
 
-def resnet50() -> nn.Module:
-    """timm's, one input channel (2.3); the last BN weight of each block starts at 0 (D12)."""
-    return timm.create_model("resnet50", in_chans=1, num_classes=0)
-
-
-def resnet18() -> nn.Module:
-    """The same with 18 layers."""
-    return timm.create_model("resnet18", in_chans=1, num_classes=0)
-
-
-def tiny() -> nn.Module:
-    """0.31 M weights for two CPU cores."""
-    form = {"channels": (16, 32, 64, 128), "stem_type": "deep", "stem_width": 8}
-    # hundreds of steps do not wake a block that starts at 0, D12
-    return ResNet(BasicBlock, (1, 1, 1, 1), 0, 1, zero_init_last=False, **form)
-
-
-ENCODERS = {"resnet50": resnet50, "resnet18": resnet18, "tiny": tiny}
-
-
 class Encoder(nn.Module):
-    """h = f(x): waves [B, N] -> [B, D]; front end, standardisation (D2) and network are inside."""
+    """h = f(x): waves [B, N] -> [B, D]; front end, standardisation (D2) and network are inside.
+
+    A network that takes waves has no spectrogram: its waves stand in its place, as they are.
+    """
 
     def __init__(self, name: str, frontend: Frontend, network: nn.Module):
         super().__init__()
@@ -49,6 +31,7 @@ class Encoder(nn.Module):
         self.frontend = LogSpectrogram(frontend)
         self.network = network
         self.dim: int = network.num_features
+        self.takes_waves: bool = getattr(network, "takes_waves", False)
         self.register_buffer("mean", torch.tensor(0.0))
         self.register_buffer("std", torch.tensor(1.0))
 
@@ -57,15 +40,19 @@ class Encoder(nn.Module):
 
     def spectrogram(self, waves: Tensor) -> Tensor:
         """Log-spectrograms, not standardised: [B, N] -> [B, F, T]."""
-        return self.frontend(waves)
+        return waves if self.takes_waves else self.frontend(waves)
 
     def embed(self, spectrogram: Tensor) -> Tensor:
         """Embeddings of log-spectrograms: [B, F, T] -> [B, D]."""
+        if self.takes_waves:
+            return self.network(spectrogram)
         x = ((spectrogram - self.mean) / self.std)[:, None]
         return self.network(x.contiguous(memory_format=torch.channels_last))
 
     def standardise(self, waves: Tensor) -> None:
         """Takes mean and deviation of the input from these waves [B, N], rounded (D2)."""
+        if self.takes_waves:
+            return
         values = self.spectrogram(waves).double()
         self.mean.fill_(round(values.mean().item(), 4))
         self.std.fill_(round(values.std().item(), 4))
@@ -77,11 +64,11 @@ def build(name: str, frontend: Frontend, seed: int = 0) -> Encoder:
     >>> build("tiny", Frontend()).dim
     128
     """
-    if name not in ENCODERS:
-        raise ConfigError(f"encoder {name!r} is unknown; use {', '.join(ENCODERS)}.")
+    if name not in NETWORKS:
+        raise ConfigError(f"encoder {name!r} is unknown; use {', '.join(NETWORKS)}.")
     with torch.random.fork_rng(devices=[]):  # timm initialises from the global stream
         torch.manual_seed(seed)
-        network = ENCODERS[name]()
+        network = NETWORKS[name]()
     return Encoder(name, frontend, network).to(memory_format=torch.channels_last)
 
 
