@@ -29,7 +29,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         z = F.normalize(
             torch.cat([first, second]).float(), dim=1
         )  # equation 1 becomes a dot product
-        everyone, offset = _gather(z)
+        everyone, offset = gather(z)
         logits = z @ everyone.T / temperature
         anchor = torch.arange(len(z), device=z.device)
         itself = F.one_hot(anchor + offset, len(everyone)).bool()
@@ -37,7 +37,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         return F.cross_entropy(logits.masked_fill(itself, float("-inf")), partner)
 
 
-def _gather(z: Tensor) -> tuple[Tensor, int]:
+def gather(z: Tensor) -> tuple[Tensor, int]:
     """All processes' rows, with gradients to all of them, and where this process's own rows begin.
 
     A process may hold fewer rows, when a clip of its share could not be decoded.
@@ -45,8 +45,8 @@ def _gather(z: Tensor) -> tuple[Tensor, int]:
     if not (dist.is_available() and dist.is_initialized()):
         return z, 0
     rows = [torch.zeros(1, dtype=torch.long, device=z.device) for _ in range(dist.get_world_size())]
-    dist.all_gather(rows, torch.tensor([len(z)], device=z.device))
+    dist.allgather(rows, torch.tensor([len(z)], device=z.device))
     rows = [int(count) for count in rows]
     padded = F.pad(z, (0, 0, 0, max(rows) - len(z)))
-    everyone = [part[:count] for part, count in zip(collective.all_gather(padded), rows)]
+    everyone = [part[:count] for part, count in zip(collective.allgather(padded), rows)]
     return torch.cat(everyone), sum(rows[: dist.get_rank()])

@@ -30,6 +30,7 @@ class Settings:
 
     labels: ClassVar[bool] = False  # whether batch.labels are needed
     crops: ClassVar[int] = 2  # random parts of each clip in batch.crops
+    pads: ClassVar[bool] = True  # False: a clip shorter than a crop is no training clip
     views: int = 2  # inputs a clip that go through the encoder in a step: the cost
     rir_bank: str | None = None  # which impulse responses, None: none are needed
 
