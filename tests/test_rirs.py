@@ -120,8 +120,7 @@ def test_cache_is_used_and_keyed(tmp_path, monkeypatch):
     np.testing.assert_array_equal(rirs.bank("simulated", tmp_path, 500), first)
     with pytest.raises(pytest.fail.Exception):
         rirs.bank("simulated", tmp_path, 501)
-    files = [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
-    assert len(files) == 1 and files[0].name.startswith("rirs-")
+    assert len(list(tmp_path.glob("rirs-*.npy"))) == 1
 
 
 # --- folders --------------------------------------------------------------------------------------

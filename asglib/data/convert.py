@@ -50,7 +50,8 @@ def convert(
             for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
             failed = _convert_all(folder, sorted(set(clips.path)), target, workers)
-            _write_index(clips, failed, folder, target)
+            fingerprint = index.fingerprint(clips, folder, cache)
+            _write_index(clips, failed, folder, target, fingerprint)
     except BlockingIOError:
         raise ConvertError(
             f"{target}: another process is converting into it; wait for that one."
@@ -116,7 +117,9 @@ def _convert_all(folder: Path, sources: list[str], target: Path, workers) -> dic
     return {source: reason for source, reason in zip(sources, reasons) if reason}
 
 
-def _write_index(clips: pd.DataFrame, failed: dict, folder: Path, target: Path) -> None:
+def _write_index(
+    clips: pd.DataFrame, failed: dict, folder: Path, target: Path, fingerprint: str
+) -> None:
     kept = clips[~clips.path.isin(failed)]
     kept = kept.assign(path=kept.path.map(flac_name))
     kept = kept.sort_values(["path", "start"], ignore_index=True)
@@ -125,7 +128,7 @@ def _write_index(clips: pd.DataFrame, failed: dict, folder: Path, target: Path) 
     about = {
         "source": str(folder),
         "clips": len(kept),
-        "fingerprint": index.fingerprint(clips, folder),
+        "fingerprint": fingerprint,
         "resampler": f"soxr {soxr.__version__} HQ",
         "format": "FLAC, 16 bits, 16 kHz, mono",
         "failed": failed,

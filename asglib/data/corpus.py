@@ -13,16 +13,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from asglib.data.clips import Clips
 from asglib.config import ConfigError
-from asglib.data import index, toy
+from asglib.data import content, index, toy
+from asglib.data.clips import Clips
 from asglib.data.workspace import Workspace
-from asglib.files import locked
+from asglib.files import load_checked, locked, log, save_checked
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Rows of indexes, with absolute paths in `file` and the set's name in `data_set`."""
+    """Rows of indexes; also `file` (absolute), `content` (its SHA-256) and `data_set`."""
 
     rows: pd.DataFrame
     classes: dict[str, dict]  # set -> task -> class names
@@ -80,7 +80,7 @@ class Corpus:
         return joint, classes
 
     def fingerprint(self, rows: pd.DataFrame, labels: tuple[Tensor, Sequence] | None = None) -> str:
-        """16 hex digits of what the indexes yield for `rows`: which clips, their sizes, labels.
+        """16 hex digits of what the indexes yield for `rows`: which clips, of what content, labels.
 
         `labels` as `labels` or `joint_labels` gives them. Not the code of a builder, nor folders:
         a test clip that is removed leaves a pretraining's name as it is.
@@ -101,28 +101,48 @@ def load(names: str, workspace: Workspace) -> Corpus:
         if name not in index.DATASETS:
             known = ", ".join(index.DATASETS)
             raise ConfigError(f"data set {name!r} is unknown; the study has {known}.")
-        data_set = index.DATASETS[name]
-        root = _toy(workspace) if name in toy.CORPORA else workspace.data
-        if root is None:
-            raise index.DataError(
-                f"{name}: no data root is given; set ASG_DATA or pass DATA=FOLDER. "
-                f"{data_set.obtain}"
-            )
+        root = _root(name, workspace)
         rows = index.load(name, root, workspace.cache)
         folder = index.find(name, root).resolve()
-        parts.append(rows.assign(file=f"{folder}/" + rows.path.astype(str), data_set=name))
-        classes[name] = {key: index.class_names(rows, task) for key, task in data_set.tasks.items()}
+        files = f"{folder}/" + rows.path.astype(str)
+        found = content.sums(folder, rows.path, workspace.cache)
+        parts.append(rows.assign(file=files, content=found, data_set=name))
+        tasks = index.DATASETS[name].tasks
+        classes[name] = {key: index.class_names(rows, task) for key, task in tasks.items()}
         missing += len(rows.attrs["missing"]) + len(rows.attrs["empty"])
     return Corpus(pd.concat(parts, ignore_index=True), classes, missing, workspace.cache)
 
 
-def _toy(workspace: Workspace) -> Path:
-    """The folder of the embedded corpora, made once; a change of toy.py is another folder."""
-    code = hashlib.sha256(Path(toy.__file__).read_bytes()).hexdigest()[:10]
-    root = workspace.cache / f"toy-{code}"
-    for name in toy.CORPORA:
-        with locked(workspace.cache / f"{name}.lock"):
-            if not (root / name / "done").exists():
-                toy.build(root / name)
-                (root / name / "done").touch()
+def _root(name: str, workspace: Workspace) -> Path:
+    """The folder that holds the set's; DataError when no data root is given."""
+    data_set = index.DATASETS[name]
+    if data_set.embedded:
+        return _toy(name, workspace.cache)
+    if workspace.data is None:
+        raise index.DataError(
+            f"{name}: no data root is given; set ASG_DATA or pass DATA=FOLDER. {data_set.obtain}"
+        )
+    return workspace.data
+
+
+def _toy(name: str, cache: Path) -> Path:
+    """The folder of the embedded corpora, in which the clips of one are there as they were made.
+
+    Each version of toy.py has a folder of its own.
+    """
+    root = cache / f"toy-{hashlib.sha256(Path(toy.__file__).read_bytes()).hexdigest()[:10]}"
+    folder, paths = root / name, toy.plan(name).path
+    with locked(cache / f"{name}.lock"):
+        made = load_checked(folder / "sums.parquet", pd.read_parquet)
+        found = content.sums(folder, paths, cache)
+        wrong = paths if made is None else paths[found != made["sha256"]]
+        if len(wrong):
+            if made is not None:
+                first = folder / wrong.iloc[0]
+                log.warning("%s: damaged or gone, as %d clips are: made again.", first, len(wrong))
+            for path in wrong:
+                (folder / path).unlink(missing_ok=True)
+            toy.build(folder)
+            made = content.sums(folder, paths, cache).rename("sha256").to_frame()
+            save_checked(folder / "sums.parquet", made.to_parquet)
     return root

@@ -83,7 +83,7 @@ def _row(name: str, data_root: Path | None, cache: Path) -> dict:
     if not report or report["folder"] != str(folder):
         return row
     row |= {"state": "prepared", "hours": report["seconds"] / 3600}
-    if report["fingerprint"] != index.fingerprint(clips, folder):
+    if report["fingerprint"] != index.fingerprint(clips, folder, cache):
         row |= {
             "state": "changed",
             "advice": "its files changed since it was prepared; prepare it again.",

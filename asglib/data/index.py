@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asglib.data import converted, listing
+from asglib.data import content, converted, listing
 from asglib.data.listing import FIXED, DataError
 from asglib.data.sets import DATASETS, DataSet, Task, row
-from asglib.files import locked, write_atomically
+from asglib.files import load_checked, locked, save_checked
 
 __all__ = ["DATASETS", "DataError", "fingerprint", "find", "label_ids", "load", "row"]
 LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ".parquet", ""))
@@ -53,16 +53,18 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     path = Path(cache) / "index" / f"{name}-{_key(folder)}.parquet"
     state = path.with_suffix(".json")
     with locked(path.with_suffix(".lock")):
-        if not (path.exists() and _valid(state)):
+        table = load_checked(path, listing.read)
+        if table is None or not _valid(load_checked(state, _read_json)):
             found, sounds = _survey(folder)
             table = _build(wanted, folder, sounds)
             state.unlink(missing_ok=True)  # a state must never stand beside another's index
-            write_atomically(path, table.to_parquet)
+            save_checked(path, table.to_parquet)
             # filling an empty file in place changes no folder's time: it belongs to the state
             empty = [f"{folder}/{name}" for name in table.attrs["empty"]]
             found |= {file: _stamp(file) for file in empty}
-            write_atomically(state, lambda out: out.write_text(json.dumps(found)))
-    return listing.read(path)
+            save_checked(state, lambda out: out.write_text(json.dumps(found)))
+            table = listing.read(path)
+    return table
 
 
 def _there(wanted: DataSet, root: Path) -> Path:
@@ -140,29 +142,26 @@ def _stamp(path: str) -> list[int] | None:
     return [status.st_mtime_ns, status.st_size]
 
 
-def _valid(state: Path) -> bool:
-    if not state.exists():
-        return False
-    return all(_stamp(path) == stamp for path, stamp in json.loads(state.read_text()).items())
+def _read_json(path: Path) -> dict:
+    return json.loads(path.read_text())
 
 
-def fingerprint(table: pd.DataFrame, folder: Path) -> str:
-    """16 hex digits of all that the index says of its rows, labels included, and of their files."""
-    labels = [name for name in table if name not in FIXED]
-    return digest(table.assign(file=f"{folder}/" + table.path), labels).hexdigest()[:16]
+def _valid(state: dict | None) -> bool:
+    return state is not None and all(_stamp(path) == stamp for path, stamp in state.items())
+
+
+def fingerprint(table: pd.DataFrame, folder: Path, cache: Path) -> str:
+    """16 hex digits of all that an index says of its rows, labels included, and of their files."""
+    rows = table.assign(content=content.sums(folder, table.path, cache))
+    return digest(rows, [name for name in table if name not in FIXED]).hexdigest()[:16]
 
 
 def digest(rows: pd.DataFrame, columns: list[str]) -> hashlib._Hash:
-    """SHA-256 of the rows' path, size, split, start, stop, group and `columns`.
-
-    Every file is asked for its size every time, 8 s for two million: what is written into a file in
-    place changes no folder's time, so that a kept answer could be of other sound.
-    """
-    columns = ["path", "split", "start", "stop", "group", *columns]
+    """SHA-256 of the rows' path, content, split, start, stop, group and `columns`."""
+    columns = ["path", "content", "split", "start", "stop", "group", *columns]
     found = hashlib.sha256("\t".join(columns).encode())
-    for first in range(0, len(rows), 2**16):  # all at once would be a gigabyte of Python's strings
-        part = rows.iloc[first : first + 2**16]
-        part = part[columns].assign(size=[listing.size(file) for file in part.file])
+    for first in range(0, len(rows), 2**16):  # all at once would be a gigabyte of text
+        part = rows[columns].iloc[first : first + 2**16]
         found.update(part.to_csv(index=False, header=False).encode())
     return found
 

@@ -45,6 +45,7 @@ def prepare(
     paths = list(dict.fromkeys(clips.path))
     checked = inspect_all(folder, paths, reports / f"{name}.parquet", workers)
     report = summary(name, folder, clips, checked)
+    report["fingerprint"] = index.fingerprint(clips, folder, cache)
     usable = clips.path.isin(checked.path[checked.problem == ""]) & ~outside(clips, checked)
     report["spectrogram"] = statistics(clips[usable], folder, workers)
     if convert_to is not None:
@@ -99,7 +100,6 @@ def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame)
         "seconds": float(good.seconds.sum()),
         "shortest_median_longest": lengths.dropna().tolist(),
         "bytes": int(checked["size"].sum()),
-        "fingerprint": index.fingerprint(clips, folder),
     }
 
 

@@ -147,11 +147,12 @@ def _simulated(cache: Path, length: int) -> np.ndarray:
     key = json.dumps([asdict(settings), length, version("pyroomacoustics")], sort_keys=True)
     file = cache / f"rirs-{hashlib.sha256(key.encode()).hexdigest()[:10]}.npy"
     with files.locked(file.with_suffix(".lock")):
-        if not file.exists():
-            responses = [simulate(room, settings.max_order) for room in draw(settings)]
-            responses = np.stack([normalise(response, length) for response in responses])
-            files.write_atomically(file, lambda temporary: np.save(temporary, responses))
-    return np.load(file)
+        responses = files.load_checked(file, np.load)
+        if responses is None:
+            simulated = [simulate(room, settings.max_order) for room in draw(settings)]
+            responses = np.stack([normalise(response, length) for response in simulated])
+            files.save_checked(file, lambda temporary: np.save(temporary, responses))
+    return responses
 
 
 def _read(path: Path, length: int) -> np.ndarray:

@@ -21,6 +21,13 @@ class Workspace:
     device: str = "cpu"
     workers: int = 0  # processes that read audio for one run; the same bits with any number
 
+    def __post_init__(self) -> None:
+        """Folders become absolute: notebooks run elsewhere than the command that starts them."""
+        for name in ("data", "runs"):
+            folder = getattr(self, name)
+            if folder is not None:
+                object.__setattr__(self, name, Path(folder).absolute())
+
     @property
     def cache(self) -> Path:
         """What can be made again: indexes, decoded waves, impulse responses, embedded corpora."""
@@ -36,8 +43,8 @@ class Workspace:
         device = os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
         loaders = min(8, (os.cpu_count() or 1) - 1) if device.startswith("cuda") else 0
         found = cls(
-            data=Path(data).absolute() if data else None,
-            runs=Path(os.environ.get("ASG_RUNS", RUNS)).absolute(),
+            data=Path(data) if data else None,
+            runs=Path(os.environ.get("ASG_RUNS", RUNS)),
             device=device,
             workers=int(os.environ.get("ASG_LOADERS", loaders)),
         )
