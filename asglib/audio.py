@@ -31,6 +31,9 @@ class Clips(Protocol):
     def path(self, i: int) -> str:
         """The file of clip i."""
 
+    def samples(self, i: int) -> int:
+        """Length of clip i."""
+
     def whole(self, i: int) -> np.ndarray:
         """Clip i, [N]; AudioError when it cannot be decoded."""
 

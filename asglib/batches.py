@@ -35,6 +35,28 @@ class Batch(NamedTuple):
         return Batch(*parts)
 
 
+class Chosen:
+    """Some of the clips, renumbered."""
+
+    def __init__(self, clips: Clips, numbers: list[int]):
+        self.clips, self.numbers = clips, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def path(self, i: int) -> str:
+        return self.clips.path(self.numbers[i])
+
+    def samples(self, i: int) -> int:
+        return self.clips.samples(self.numbers[i])
+
+    def whole(self, i: int) -> np.ndarray:
+        return self.clips.whole(self.numbers[i])
+
+    def crop(self, i: int, length: int, rng: np.random.Generator) -> np.ndarray:
+        return self.clips.crop(self.numbers[i], length, rng)
+
+
 def epoch_order(config: Pretraining, epoch: int, clips: int, labels: Tensor | None) -> np.ndarray:
     """The clips of one epoch in order: permutations, or with labels a class-balanced draw (3.4)."""
     rng = np.random.default_rng([config.seed, epoch])

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from asglib import encoder, processes, sensitivity
 from asglib.audio import AudioError, Clips
-from asglib.batches import Batch, Batches
+from asglib.batches import Batch, Batches, Chosen
 from asglib.config import ConfigError, Pretraining, seed_of
 from asglib.files import load_checked, save_checked
 from asglib.methods.contract import Material
@@ -40,6 +40,7 @@ class Log:
     rate: list[float] = field(default_factory=list)
     measured: list[dict] = field(default_factory=list)  # before the first step, after each epoch
     failed: list[str] = field(default_factory=list)
+    too_short: int = 0  # clips that a method which pads none leaves out
 
 
 @dataclass
@@ -93,12 +94,13 @@ def pretrain(
     `labels` [n] or [n, C] for a method that needs them. Goes on from `checkpoint` when there is
     one: the same bits as never having stopped. TrainingError when the loss is not finite.
     """
-    network = encoder.build(config.encoder, config.frontend, config.seed)
-    network.standardise(statistics_waves(clips, config))
-    multi_label = labels is not None and labels.ndim == 2
+    every = len(clips)
+    if not config.settings.pads:
+        length = config.settings.samples(config)
+        chosen = [i for i in range(every) if clips.samples(i) >= length]
+        clips, labels = Chosen(clips, chosen), None if labels is None else labels[chosen]
     rirs = None if rirs is None else rirs.to(machine.device)
-    method = config.settings.build(config, Material(network, rirs, classes, multi_label))
-    method.to(machine.device)
+    method = started(config, clips, labels, classes, rirs).to(machine.device)
     waves = sensitivity.centres(clips, config.samples).to(machine.device)
     batches = Batches(config, clips, labels, *processes.rank_and_world())
     warmup = round(config.warmup_epochs * batches.steps_per_epoch)
@@ -112,7 +114,23 @@ def pretrain(
         processes.precision(config.precision, machine.device) == "bf16",
         lambda: sensitivity.geometry(method, waves),
     )
-    return method, optimise(training, checkpoint, machine)
+    log = optimise(training, checkpoint, machine)
+    log.too_short = every - len(clips)
+    return method, log
+
+
+def started(
+    config: Pretraining,
+    clips: Clips,
+    labels: Tensor | None = None,
+    classes: int = 0,
+    rirs: Tensor | None = None,
+) -> nn.Module:
+    """The method before its first step, its encoder standardised on these clips."""
+    network = encoder.build(config.encoder, config.frontend, config.seed)
+    network.standardise(statistics_waves(clips, config))
+    multi_label = labels is not None and labels.ndim == 2
+    return config.settings.build(config, Material(network, rirs, classes, multi_label))
 
 
 def statistics_waves(clips: Clips, config: Pretraining) -> Tensor:

@@ -40,6 +40,12 @@ class Clips:
         """The file of clip i."""
         return str(self.paths[self.keep[i]])
 
+    def samples(self, i: int) -> int:
+        """Length of clip i, from its file's header where it is not decoded."""
+        if self.waves is not None:
+            return int(self.offsets[i + 1] - self.offsets[i])
+        return round(self.seconds(self.keep[i]) * RATE)
+
     def whole(self, i: int) -> np.ndarray:
         """Clip i, [N]; AudioError when it cannot be decoded."""
         if self.waves is not None:

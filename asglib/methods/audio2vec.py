@@ -1,4 +1,4 @@
-"""Audio2Vec: slices of a spectrogram predicted from those around (section 3, CBoW and skip-gram)."""
+"""Audio2Vec: slices of a spectrogram predicted from others (section 3, CBoW and skip-gram)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from asglib.batches import Batch
 from asglib.config import Pretraining, between, one_of
 from asglib.methods import contract
-from asglib.methods.slices import Decoder, cut, seeded, span
+from asglib.methods.contract import seeded
+from asglib.methods.slices import Decoder, cut, span
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from asglib.batches import Batch
 from asglib.config import Pretraining, between
 from asglib.methods import contract
-from asglib.methods.slices import Decoder, seeded
+from asglib.methods.contract import seeded
+from asglib.methods.slices import Decoder
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ A file in methods/ holds a frozen dataclass that inherits Settings and the nn.Mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from asglib.config import ConfigError, Pretraining
@@ -65,3 +67,10 @@ def change(settings: Settings, **values) -> Settings:
             f"{', '.join(unknown)}; it has {', '.join(known) or 'none'}."
         )
     return replace(settings, **values)
+
+
+def seeded(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
+    """build() with weights that are a function of `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()

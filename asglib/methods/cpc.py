@@ -1,4 +1,4 @@
-"""CPC with an adversary: latents predicted from both contexts, sampled negatives, FGSM (2 and 3)."""
+"""CPC with an adversary: latents predicted from both contexts, negatives drawn, FGSM (2, 3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from asglib.batches import Batch
 from asglib.config import Pretraining, between, one_of
 from asglib.methods import contract
-from asglib.methods.slices import seeded
+from asglib.methods.contract import seeded
 
 NEGATIVES = ("cross", "local", "exclusive")
 

@@ -11,7 +11,7 @@ from asglib.batches import Batch
 from asglib.config import Pretraining
 from asglib.evaluation import objective
 from asglib.methods import contract
-from asglib.methods.slices import seeded
+from asglib.methods.contract import seeded
 
 
 @dataclass(frozen=True)

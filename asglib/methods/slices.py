@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,13 +23,6 @@ def cut(spectrogram: Tensor, frames: int, around: int, gap: int) -> Tensor:
     starts = range(0, spectrogram.shape[2] - frames + 1, frames + gap)
     slices = [spectrogram[:, :, start : start + frames] for start in starts]
     return torch.stack(slices[: 2 * around + 1], dim=1)
-
-
-def seeded(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
-    """build() with weights that are a function of `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
 
 
 class Decoder(nn.Module):

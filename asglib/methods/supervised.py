@@ -13,6 +13,7 @@ from torchaudio.functional import mask_along_axis_iid
 from asglib.batches import Batch
 from asglib.config import Pretraining, seed_of
 from asglib.methods import contract
+from asglib.methods.contract import seeded
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Settings(contract.Settings):
     views: int = 1
 
     def build(self, config: Pretraining, material: contract.Material) -> Supervised:
-        return Supervised(self, material)
+        return Supervised(self, config, material)
 
 
 class Supervised(nn.Module):
@@ -35,15 +36,13 @@ class Supervised(nn.Module):
     Cross-entropy for one label a clip, binary cross-entropy for several.
     """
 
-    def __init__(self, settings: Settings, material: contract.Material):
+    def __init__(self, settings: Settings, config: Pretraining, material: contract.Material):
         super().__init__()
         self.settings = settings
         self.classes = material.classes
         self.multi_label = material.multi_label
         self.encoder = material.encoder
-        self.head = nn.Linear(self.encoder.dim, self.classes)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = seeded(config.seed, lambda: nn.Linear(self.encoder.dim, self.classes))
 
     def forward(self, batch: Batch, generator: Generator) -> Tensor:
         targets = batch.labels

@@ -12,7 +12,8 @@ from torch import Generator, Tensor, nn
 from asglib.batches import Batch
 from asglib.config import Pretraining, between
 from asglib.methods import contract
-from asglib.methods.slices import seeded, span
+from asglib.methods.contract import seeded
+from asglib.methods.slices import span
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""TripletLoss: an anchor nearer to a crop of its clip than to other clips (Audio2Vec, section 4)."""
+"""TripletLoss: an anchor is nearer to its own clip than to others (Audio2Vec, section 4)."""
 
 from __future__ import annotations
 

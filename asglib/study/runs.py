@@ -180,6 +180,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "precision": processes.precision(config.precision, device),
         "skipped": clips.skipped + undecoded,
         "missing": corpus.missing,
+        "too_short": log.too_short,
         "rir": rirs.describe(settings.rir_bank, bank) if settings.rir_bank else "",
         "code": code_of(config),
         "log": _thinned(log, len(log.loss) / max(config.epochs, 1)),
