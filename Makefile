@@ -3,19 +3,27 @@
 PROFILE ?= smoke
 BASE := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 PYTHON := .venv/bin/python
-FLAGS := --profile $(PROFILE) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY))
+
+# The shell reads these from its environment and never as code: blanks, quotes, $ and ; stay what they are.
+override export PROFILE := $(value PROFILE)
+override export DATA := $(value DATA)
+override export ONLY := $(value ONLY)
+override export LAB := $(value LAB)
 
 .PHONY: reproduce test lab bench clean
 reproduce: .venv/done
-	$(PYTHON) -m asglib reproduce $(FLAGS)
-	@echo "Read reports/html/$(PROFILE)/index.html"
+	@set -f; $(PYTHON) -m asglib reproduce --profile "$$PROFILE" $${DATA:+--data "$$DATA"} $${ONLY:+--only $$ONLY}
+	@echo "Read reports/html/$${PROFILE%%:*}/index.html"
 
 # The notebooks run in tests/test_notebooks.py through nbval, on runs that stay in runs/ for make reproduce.
 test: .venv/done
 	$(PYTHON) -m pytest tests
 
+# JupyterLab's kernels start in notebooks/, so a relative folder is made absolute here.
 lab: .venv/done
-	$(if $(DATA),ASG_DATA="$(abspath $(DATA))") $(PYTHON) -m jupyterlab notebooks $(LAB)
+	@data="$${DATA:-$$ASG_DATA}"; \
+	if [ -n "$$data" ]; then ASG_DATA=$$(CDPATH= cd -- "$$data" && pwd) && export ASG_DATA || exit 2; fi; \
+	set -f; $(PYTHON) -m jupyterlab notebooks $$LAB
 
 bench: .venv/done
 	$(PYTHON) benchmarks/bench.py

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from asglib.__main__ import main
-from asglib.study import experiment
+from asglib.data.workspace import Workspace
+from asglib.study import build, questions, runs
 from asglib.training import TrainingError
 
 ROOT = Path(__file__).parents[1]
@@ -27,31 +29,122 @@ def asglib(*words, cwd=ROOT, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(
-    "words, sentence",
-    [
-        (
-            ("reproduce", "--profile", "large"),
-            "profile 'large' is unknown; use smoke, small, small-gpu, paper, rehearsal.",
-        ),
-        (
-            ("reproduce", "--data", "/no/such/folder"),
-            "the data root /no/such/folder does not exist",
-        ),
-        (("reproduce", "--profile", "smoke:one"), "seeds 'one': give them as 0,1,2."),
-        (("reproduce", "--only", "77"), "There is no notebook '77'"),
-        (("prepare", "fsdd"), "no data root is given"),
-        (("pretrain", "--method", "BYOL"), "method 'BYOL' is unknown; the study has NONE, ST, FT"),
-    ],
-)
-def test_bad_input_is_one_sentence(words, sentence, tmp_path):
-    status, _, error = asglib(*words, ASG_RUNS=str(tmp_path))
-    assert (
-        status == 2
-        and sentence in error
-        and "Traceback" not in error
-        and len(error.splitlines()) == 1
-    )
+@pytest.fixture(autouse=True)
+def own_environment():
+    """Commands speak to the notebooks' kernels through the environment; no test hears another."""
+    with mock.patch.dict(os.environ):
+        for name in ("ASG_DATA", "ASG_RUNS", "ASG_DEVICE"):
+            os.environ.pop(name, None)
+        yield
+
+
+REFUSED = {
+    "reproduce --profile large": "profile 'large' is unknown; use smoke, small",
+    "reproduce --profile smoke:one": "seeds 'one': give them as 0,1,2",
+    "reproduce --profile smoke:1,1": "seeds '1,1': give each once",
+    "reproduce --seeds 0,0,1": "seeds '0,0,1': give each once",
+    "reproduce --seeds 01,1": "seeds '01,1': give each once",
+    "reproduce --seeds 0,-1": "seeds '0,-1': give them as 0,1,2",
+    "reproduce --data /no/such/folder": "the data root /no/such/folder does not exist",
+    "reproduce --device gpu": "device 'gpu' is unknown; use cpu, cuda or cuda:1",
+    "reproduce --device cuda:99": "device 'cuda:99' is not there: torch finds",
+    "reproduce --workers 0": "'0' is no whole number from 1 on",
+    "reproduce --views-per-second 0": "'0' is no whole number from 1 on",
+    "reproduce --out README.md": "README.md is none",
+    "reproduce --runs README.md/runs": "README.md is none",
+    "reproduce --only 77": "There is no notebook '77'",
+    "reproduce --set CLIP": "'CLIP' is no NAME=VALUE",
+    "reproduce --set CLIP=99999 --only 02": "CLIP=99999 is out of range; give 0 to 383",
+    "reproduce --set CLIP=1.5 --only 01": "CLIP=1.5 is no int; the notebook has 44",
+    "reproduce --fast": "unrecognized arguments: --fast",
+    "prepare fsdd": "no data root is given",
+    "prepare fsdd --workers two": "'two' is no whole number from 1 on",
+    "pretrain --seed -1": "'-1' is no whole number from 0 on",
+    "pretrain --method BYOL": "method 'BYOL' is unknown; the study has NONE, ST, FT",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_bad_input_is_one_sentence_before_any_work(words, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("ASG_RUNS", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(build, "reproduce", lambda *rest, **more: pytest.fail("nothing may run"))
+    assert status_of(words.split()) == 2
+    said, error = capsys.readouterr()
+    assert REFUSED[words] in error and error.startswith("asglib: ")
+    assert said == "" and len(error.splitlines()) == 1 and os.listdir(tmp_path) == []
+
+
+def status_of(words: list[str]) -> int:
+    """What main returns, or the status with which argparse leaves."""
+    try:
+        return main(words)
+    except SystemExit as left:
+        return left.code
+
+
+def test_a_refusal_leaves_with_status_2():
+    status, said, error = asglib("reproduce", "--workers", "0")
+    assert (status, said) == (2, "") and len(error.splitlines()) == 1
+
+
+def test_relative_folders_are_made_absolute_at_the_door(monkeypatch, capsys, tmp_path):
+    (tmp_path / "my data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASG_DATA", "my data")
+    monkeypatch.setenv("ASG_RUNS", "elsewhere")
+    seen = []
+    monkeypatch.setattr(build, "reproduce", lambda *rest, **more: seen.append(rest[2]) or 0)
+    assert main(["reproduce", "--only", "02", "--runs", "runs", "--out", "html"]) == 0
+    assert os.environ["ASG_DATA"] == str(tmp_path / "my data")
+    assert os.environ["ASG_RUNS"] == str(tmp_path / "runs")
+    assert seen == [tmp_path / "html"]
+    monkeypatch.setenv("ASG_RUNS", "elsewhere")
+    assert main(["reproduce", "--only", "02"]) == 0
+    assert os.environ["ASG_RUNS"] == str(tmp_path / "elsewhere")
+
+
+def test_the_clips_that_can_be_asked_for_are_those_of_the_embedded_corpus(tmp_path):
+    _, rows = questions.toy_clips(Workspace(None, tmp_path), "test")
+    assert len(rows) == 383 + 1
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Run a target with a program in Python's place that says how it was called."""
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\nprintf \'[%s]\' "$@" "$ASG_DATA"\necho\n')
+    program.chmod(0o755)
+
+    def run(*words, **environment):
+        done = subprocess.run(
+            ["make", "-s", "-o", ".venv/done", f"PYTHON={program}", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"]} | environment,
+        )
+        return done.stdout.splitlines()[0] if done.returncode == 0 else "refused"
+
+    return run
+
+
+def test_make_hands_its_values_on_as_they_are(make, tmp_path):
+    odd = tmp_path / 'my d\'ata; touch planted "$HOME"'
+    odd.mkdir()
+    plain = "[-m][asglib][reproduce][--profile][smoke]"
+    assert make("reproduce") == f"{plain}[]"
+    assert make("reproduce", DATA=str(odd)) == f"{plain}[--data][{odd}][]"
+    assert make("reproduce", f"DATA={odd}") == f"{plain}[--data][{odd}][]"
+    said = make("reproduce", "PROFILE=small; touch planted", "ONLY=05 06; touch planted $(x) *")
+    words = "[--only][05][06;][touch][planted][$(x)][*]"
+    assert said == f"[-m][asglib][reproduce][--profile][small; touch planted]{words}[]"
+    lab = "[-m][jupyterlab][notebooks]"
+    assert make("lab", f"DATA={odd}") == f"{lab}[{odd}]"
+    assert make("lab", "LAB=--a; touch planted") == f"{lab}[--a;][touch][planted][]"
+    assert make("lab", ASG_DATA="tests") == f"{lab}[{ROOT / 'tests'}]"
+    assert make("lab", "DATA=/no/such") == "refused"
+    assert not (ROOT / "planted").exists()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +157,7 @@ def test_a_run_that_cannot_go_on_is_one_sentence_and_a_defect_is_none(
     def diverge(*rest):
         raise error
 
-    monkeypatch.setattr(experiment, "trained", diverge)
+    monkeypatch.setattr(runs, "trained", diverge)
     monkeypatch.setenv("ASG_RUNS", str(tmp_path))
     if status is None:
         with pytest.raises(RuntimeError, match="a defect"):
@@ -121,19 +214,30 @@ def test_a_dry_run_prints_every_run_and_runs_none(tmp_path):
     )  # and not the 8 of an absent encoder beside it
 
 
+SHARED = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from asglib import processes
+from asglib.data.workspace import Workspace
+from asglib.study import plans, profiles, runs
+
+folder = Path(sys.argv[1])
+run = plans.pretraining(profiles.profile("smoke"), "ASG", 0)
+run = replace(run, corpus="toy-a", batch=16, epochs=2, clips_per_epoch=64)
+with processes.joined("cpu"):
+    processes.settle(1)
+    _, record = runs.trained(run, Workspace(None, folder))
+    rank, _ = processes.rank_and_world()
+    (folder / f"{rank}.said").write_text(f"{record['steps']} {record['run']}")
+"""
+
+
 def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
     """torchrun with two gloo processes; the record and the encoder are written once."""
-    script = tmp_path / "shared.py"
-    script.write_text(
-        "import sys; sys.path.insert(0, {0!r}); sys.path.insert(0, {1!r})\n"
-        "from test_experiment import *\nfrom asglib import distributed\n"
-        "with distributed.processes('cpu'):\n"
-        "    training.settle(1)\n"
-        "    _, record = experiment.trained(TINY, Workspace(None, Path({2!r})))\n"
-        "    (Path({2!r}) / (str(distributed.rank_and_world()[0]) + '.said')).write_text(str(record['steps']) + record['run'])\n".format(
-            str(ROOT), str(ROOT / "tests"), str(tmp_path / "runs")
-        )
-    )
+    script, folder = tmp_path / "shared.py", tmp_path / "runs"
+    script.write_text(SHARED)
     done = subprocess.run(
         [
             sys.executable,
@@ -148,15 +252,16 @@ def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
             "--rdzv_endpoint",
             "localhost:0",
             str(script),
+            str(folder),
         ],
         capture_output=True,
         text=True,
         timeout=300,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )
     said = [
-        path.read_text() for path in (tmp_path / "runs").glob("[01].said")
+        path.read_text() for path in folder.glob("[01].said")
     ]  # two processes' prints may interleave
     assert done.returncode == 0 and len(said) == 2 and said[0] == said[1], done.stderr[-2000:]
-    assert said[0].startswith("8pretrain-ASG-")
-    assert len(list((tmp_path / "runs").glob("pretrain-*/encoder.safetensors"))) == 1
+    assert said[0].startswith("8 pretrain-ASG-")
+    assert len(list(folder.glob("pretrain-*/encoder.safetensors"))) == 1

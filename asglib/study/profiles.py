@@ -170,5 +170,5 @@ def profile(name: str) -> Profile:
         return PROFILES[name]
     parts = text.split(",")
     need(all(part.isdecimal() for part in parts), f"seeds {text!r}: give them as 0,1,2.")
-    need(len(set(parts)) == len(parts), f"seeds {text!r}: give each once.")
+    need(len(set(map(int, parts))) == len(parts), f"seeds {text!r}: give each once.")
     return replace(PROFILES[name], seeds=tuple(map(int, parts)), more_seeds=())

@@ -1,0 +1,133 @@
+"""What may be said on the command line: every other value is refused in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asglib.study.profiles import PROFILES
+
+TYPES = {"bool": {bool}, "int": {int}, "float": {int, float}, "str": {str}, "tuple": {tuple, list}}
+
+
+class Refused(argparse.ArgumentTypeError, ValueError):
+    """A value that no command can work with, in one sentence."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(2, f"asglib: {message.rstrip('.')}; see {self.prog} --help.\n")
+
+
+def whole_from(least: int):
+    def whole(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or int(text) < least:
+            raise Refused(f"{text!r} is no whole number from {least} on.")
+        return int(text)
+
+    return whole
+
+
+def folder(text: str) -> str:
+    """The absolute path of what is a folder or can become one."""
+    path = Path(text).absolute()
+    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not text.strip() or not nearest.is_dir():
+        raise Refused(f"{text!r} cannot be a folder: {nearest if text.strip() else 'it'} is none.")
+    return str(path)
+
+
+def device(text: str) -> str:
+    import torch
+
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
+        raise Refused(f"device {text!r} is unknown; use cpu, cuda or cuda:1.")
+    number, there = int(text.partition(":")[2] or 0), torch.cuda.device_count()
+    if text != "cpu" and number >= there:
+        raise Refused(f"device {text!r} is not there: torch finds {there} GPUs; use cpu.")
+    return text
+
+
+def method(text: str) -> str:
+    from asglib.methods import METHODS
+
+    if text not in METHODS:
+        raise Refused(f"method {text!r} is unknown; the study has {', '.join(METHODS)}.")
+    return text
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    from asglib.study.build import literal
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise Refused(f"{text!r} is no NAME=VALUE.")
+    return name, literal(value)
+
+
+def check_parameters(notebook: Path, values: Mapping[str, Any]) -> None:
+    """Compare values with the types and comments of a notebook's parameters cell.
+
+    A comment like "0 to 383: the clip that is shown" states the limits.
+    """
+    from papermill import inspect_notebook
+
+    for name, known in inspect_notebook(str(notebook)).items():
+        kind, value = known["inferred_type_name"], values.get(name)
+        limits = re.search(r"(-?\d+) to (-?\d+)", known["help"] or "")
+        what = f"{notebook.name}: {name}={value!r}"
+        if name in values and type(value) not in TYPES.get(kind, {type(value)}):
+            raise Refused(f"{what} is no {kind}; the notebook has {known['default']}.")
+        if type(value) is int and limits and not int(limits[1]) <= value <= int(limits[2]):
+            raise Refused(f"{what} is out of range; give {limits[0]}.")
+
+
+def folders(add) -> None:
+    add("--data", type=folder, metavar="FOLDER", help="of the data sets (default: ASG_DATA)")
+    runs = "of runs and caches (default: ASG_RUNS, or runs/ of this clone)"
+    add("--runs", type=folder, metavar="FOLDER", help=runs)
+    add("--device", type=device, help="cpu, cuda or cuda:1 (default: the GPU when there is one)")
+
+
+def profiled(add) -> None:
+    names = f"{', '.join(PROFILES)} (default smoke); with seeds: small:0,1,2,3,4"
+    add("--profile", default="smoke", metavar="NAME", help=names)
+
+
+def several(add) -> None:
+    many = "runs or files at a time (default: one a core, or one on a GPU)"
+    add("--workers", type=whole_from(1), metavar="N", help=many)
+
+
+def batch(add) -> None:
+    add("--only", nargs="+", metavar="NN", help="these notebooks only, and the runs they need")
+    add("--seeds", metavar="0,1,2", help="other pretraining seeds than the profile's")
+    values = "notebook parameters; unknown ones are refused"
+    add("--set", type=assignment, nargs="+", default=[], metavar="NAME=VALUE", help=values)
+    found = "compute nothing: render the runs that are there, name the others"
+    add("--found", action="store_true", help=found)
+    add("--out", type=folder, metavar="FOLDER", help="default reports/html/PROFILE")
+    plan = "print every run with clips, steps, hours and disk; run nothing"
+    add("--dry-run", action="store_true", help=plan)
+    speed = "of --dry-run: 257 x 300 spectrograms a second, both ways (default 1900, one H100)"
+    add("--views-per-second", type=whole_from(1), default=1900, metavar="N", help=speed)
+
+
+def one_run(add) -> None:
+    add("--method", type=method, default="ASG", metavar="NAME")
+    add("--seed", type=whole_from(0), default=0, metavar="N")
+
+
+def one_set(add) -> None:
+    add("name")
+    convert = "also write 16 kHz mono FLAC there, once"
+    add("--convert", type=folder, metavar="FOLDER", help=convert)
+    fetch = "fetch it first, where a stable public address exists"
+    add("--download", action="store_true", help=fetch)
+
+
+def reports(add) -> None:
+    add("folder")
