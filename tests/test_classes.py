@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from asglib.study import classes, figures, neighbours
+from asglib.study import classes, figures, neighbours, paper
 from asglib.study.classes import ClassesError
-from asglib.study.figures.results import VERDICTS
+from asglib.study.figures.results import VERDICTS, _in_words
 
 CLASSES = ["dog", "rain", "clock"]
 
@@ -254,14 +254,23 @@ def test_claims_are_named_in_words_and_told_apart_where_they_share_a_sentence():
     assert long.endswith(" ...") and len(long.split("\n")) == 2
 
 
+def test_the_label_of_every_real_claim_has_at_most_two_lines():
+    claims = paper.paper_claims().rename(columns={"sentence": "claim"})
+    labels = _in_words(claims)
+    assert len(labels) > 40 and max(label.count("\n") for label in labels) == 1
+    assert len(set(labels)) == len(labels)
+
+
 def test_verdicts_differ_in_colour_and_marker_and_an_empty_scorecard_says_so():
     colours, markers = zip(*VERDICTS.values())
     assert len(set(colours)) == len(set(markers)) == 5
     assert why(figures.claims_chart(scorecard().tail(1))) == "no claim is measured"
 
 
-def test_the_bar_of_verdicts_is_as_long_as_their_counts():
-    fig = figures.verdict_bar({"not tested": 3, "reproduced": 2, "inconclusive": 0, "partly": 5})
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+def test_the_bar_of_verdicts_is_as_long_as_their_counts(kind):
+    counts = {"not tested": 3, "reproduced": 2, "inconclusive": 0, "partly": 5}
+    fig = figures.verdict_bar(kind(counts))
     bars = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
     assert bars == [(0, 2), (2, 5), (7, 3)]
     told = [text.get_text() for text in fig.legends[0].get_texts()]

@@ -138,6 +138,7 @@ def confusion_matrices(systems: Mapping[str, Sequence[Mapping]], columns: int = 
         scale = {"vmin": 0, "vmax": 100, "cmap": "cividis", "cbar": False}
         sns.heatmap(share, ax=axis, **scale, **text, **names)
         axis.set(title=title, xlabel="predicted class", ylabel="true class")
+        axis.tick_params("x", rotation=90 if len(counts) > 4 else 0)
     image = axes.flat[0].collections[0]
     fig.colorbar(image, ax=axes, label="share of the true class (%)", aspect=30, pad=0.01)
     return fig
@@ -222,11 +223,11 @@ def _in_words(claims: pd.DataFrame) -> list[str]:
     """Each claim on at most two lines; where several stand in one sentence, with its id behind."""
     shared = claims["claim"].duplicated(keep=False)
     ids = (" [" + claims["id"] + "]").where(shared, "")
-    rest = 2 * LETTERS - 4 - ids.str.len()
-    return [
-        textwrap.fill(textwrap.shorten(claim, room, placeholder=" ...") + name, LETTERS)
-        for claim, name, room in zip(claims["claim"], ids, rest)
-    ]
+    found = []
+    for claim, name in zip(claims["claim"], ids):
+        short = textwrap.shorten(claim, 2 * LETTERS - 15 - len(name), placeholder=" ...")
+        found.append(textwrap.fill(short + name, LETTERS, break_on_hyphens=False))
+    return found
 
 
 @drawn
@@ -234,12 +235,13 @@ def verdict_bar(counts: Mapping[str, int]) -> Figure:
     """One bar of all claims, a part a verdict; numbers and words stand in the legend too."""
     fig, axis = single(10, 1.1)
     left = 0
-    for word in sorted(counts, key=list(VERDICTS).index):
-        if counts[word]:
-            look = {"color": VERDICTS[word][0], "edgecolor": "white", "linewidth": 1.5}
-            bar = axis.barh(0, counts[word], left=left, label=f"{counts[word]} {word}", **look)
+    for word, (colour, _) in VERDICTS.items():
+        count = counts.get(word, 0)
+        if count:
+            look = {"color": colour, "edgecolor": "white", "linewidth": 1.5}
+            bar = axis.barh(0, count, left=left, label=f"{count} {word}", **look)
             axis.bar_label(bar, label_type="center", color="black", fontweight="bold")
-            left += counts[word]
+            left += count
     axis.set(xlim=(0, max(left, 1)))
     axis.set_axis_off()
     one_legend(fig)
