@@ -88,12 +88,12 @@ def test_the_centre_of_a_cell_lies_at_its_time_and_frequency(frontend):
     (axis,) = panels_of(figures.spectrograms({"x": ramp(frontend.bins, 80)}, frontend))
     left, right, bottom, top = axis.images[0].get_extent()
     bins, frames = frontend.bins, 80
-    place = lambda low, high, cell, cells: low + (cell + 0.5) * (high - low) / cells  # noqa: E731
-    assert np.isclose(place(left, right, 0, frames), 0) and np.isclose(
-        place(left, right, 79, frames), 0.79
+    centre = lambda low, high, cell, cells: low + (cell + 0.5) * (high - low) / cells  # noqa: E731
+    assert np.isclose(centre(left, right, 0, frames), 0) and np.isclose(
+        centre(left, right, 79, frames), 0.79
     )  # s
-    assert np.isclose(place(bottom, top, 0, bins), 0) and np.isclose(
-        place(bottom, top, bins - 1, bins), 8
+    assert np.isclose(centre(bottom, top, 0, bins), 0) and np.isclose(
+        centre(bottom, top, bins - 1, bins), 8
     )  # kHz
 
 

@@ -139,10 +139,10 @@ def answers(
     found = []
     for name, system in systems.items():
         h, plain = embed(system, train, workspace), embed(system, test, workspace)
-        layers = {
-            factor: _classifier(h, _ids(train_rows, factor), factor, profile, seed)
-            for factor in {question.factor for question in questions}
-        }
+        layers = {}
+        for factor in {question.factor for question in questions}:
+            ids, classes = torch.from_numpy(_ids(train_rows, factor)), len(toy.CLASSES[factor])
+            layers[factor] = evaluation.train_linear(h, ids, classes, profile.frozen, seed)
         for question in questions:
             moved = embed(system, move(test, question.kind, question.length), workspace)
             old = _ids(test_rows, question.factor)
@@ -155,11 +155,6 @@ def answers(
 
 def _ids(rows: pd.DataFrame, factor: str) -> np.ndarray:
     return np.array([toy.CLASSES[factor].index(name) for name in rows[factor]])
-
-
-def _classifier(h: Tensor, ids: np.ndarray, factor: str, profile: Profile, seed: int) -> nn.Linear:
-    classes = len(toy.CLASSES[factor])
-    return evaluation.train_linear(h, torch.from_numpy(ids), classes, profile.frozen, seed)
 
 
 def _shares(said: np.ndarray, told: np.ndarray, old: np.ndarray, new: np.ndarray) -> dict:

@@ -8,7 +8,7 @@ from asglib.study.figures.results import (
     embedding_maps,
     verdict_bar,
 )
-from asglib.study.figures.style import looks, theme
+from asglib.study.figures.style import look, looks, theme
 from asglib.study.figures.views import (
     answers,
     batch_similarity,

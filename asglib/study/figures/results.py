@@ -23,7 +23,7 @@ from asglib.study.figures.style import (
     MARKERS,
     TICK,
     Picture,
-    colours,
+    colour,
     drawn,
     looks,
     one_legend,
@@ -80,14 +80,14 @@ def dot_intervals(
 def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str) -> None:
     """The rows of one column; a row without a mean says why."""
     rows = list(cells["row"].unique())
-    look = looks(rows)
+    palette, markers = looks(rows).values()
     shown = cells[cells["column"] == column]
     shown = shown.assign(y=[rows.index(row) for row in shown["row"]])
-    _intervals(axis, shown, "row", **look, hollow=dots is None)
+    _intervals(axis, shown, "row", palette, markers, hollow=dots is None)
     seeds = [] if dots is None else dots[dots["column"] == column]
     if len(seeds):
         seeds = seeds.assign(y=[rows.index(row) - ABOVE for row in seeds["row"]])
-        style = {"hue": "row", "palette": look["palette"], "alpha": 0.75, "legend": False}
+        style = {"hue": "row", "palette": palette, "alpha": 0.75, "legend": False}
         sns.scatterplot(seeds, x="value", y="y", s=14, ax=axis, gid="seeds", **style)
     for cell in shown[shown["mean"].isna()].itertuples():
         why = "no interval" if cell.n else "not tested"
@@ -177,14 +177,15 @@ def embedding_maps(
     names = sorted(counts.index[:COLOURED], key=_natural)
     others = f"{len(counts) - len(names)} others"
     shown = shown.where(shown.isin(names), others)
-    palette = dict(zip(names, colours(len(names)))) | {others: "#BBBBBB"}
-    style = {"palette": palette, "markers": dict(zip(names, MARKERS)) | {others: "."}}
+    palette = {name: colour(number) for number, name in enumerate(names)} | {others: "#BBBBBB"}
+    markers = dict(zip(names, MARKERS)) | {others: "."}
     order = [name for name in palette if name in set(shown)]
+    by = {"hue": shown, "style": shown, "hue_order": order, "style_order": order}
     fig, axes = panels(len(maps), 4.6)
     for axis, (system, (points, share)) in zip(axes[0], maps.items()):
         x, y = np.asarray(points).T
-        by = {"hue": shown, "style": shown, "hue_order": order, "style_order": order} | style
-        sns.scatterplot(x=x, y=y, s=25, alpha=0.65, linewidth=0, ax=axis, **by)
+        mark = {"palette": palette, "markers": markers, "s": 25, "alpha": 0.65, "linewidth": 0}
+        sns.scatterplot(x=x, y=y, ax=axis, **mark, **by)
         axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
         axis.set(title=system, ylabel=f"second ({100 * share[1]:.0f} %)", xticks=[], yticks=[])
     one_legend(fig, title=title, loc="outside lower center")
@@ -203,7 +204,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     if shown.empty:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
-    palette = {word: colour for word, (colour, _) in VERDICTS.items()}
+    palette = {word: hue for word, (hue, _) in VERDICTS.items()}
     markers = {word: marker for word, (_, marker) in VERDICTS.items()}
     fig, axis = single(10, 1.2 + 0.36 * len(shown))
     _intervals(axis, shown, "verdict", palette, markers)
@@ -235,11 +236,11 @@ def verdict_bar(counts: Mapping[str, int]) -> Figure:
     """One bar of all claims, a part a verdict; numbers and words stand in the legend too."""
     fig, axis = single(10, 1.1)
     left = 0
-    for word, (colour, _) in VERDICTS.items():
+    for word, (hue, _) in VERDICTS.items():
         count = counts.get(word, 0)
         if count:
-            look = {"color": colour, "edgecolor": "white", "linewidth": 1.5}
-            bar = axis.barh(0, count, left=left, label=f"{count} {word}", **look)
+            edge = {"edgecolor": "white", "linewidth": 1.5}
+            bar = axis.barh(0, count, left=left, color=hue, label=f"{count} {word}", **edge)
             axis.bar_label(bar, label_type="center", color="black", fontweight="bold")
             left += count
     axis.set(xlim=(0, max(left, 1)))

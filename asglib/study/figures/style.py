@@ -96,22 +96,35 @@ def one_legend(fig: Figure, columns: int = 5, **keywords) -> None:
     fig.legend(entries.values(), entries.keys(), **options)
 
 
-def colours(count: int) -> list[tuple[float, ...]]:
-    """Black, the hues, and the same hues darker with every round."""
-    rounds = [(0.6 ** (n // len(HUES)), HUES[n % len(HUES)]) for n in range(count - 1)]
-    return [(0.0, 0.0, 0.0), *(tuple(shade * part for part in hue) for shade, hue in rounds)]
+def colour(number: int) -> tuple[float, ...]:
+    """Of the system or class with this number: black, the hues, the same hues darker, ...
+
+    >>> colour(0), colour(9) < colour(1)
+    ((0.0, 0.0, 0.0), True)
+    """
+    if number == 0:
+        return 0.0, 0.0, 0.0
+    darker, hue = divmod(number - 1, len(HUES))
+    return tuple(0.6**darker * part for part in HUES[hue])
+
+
+def look(label: str) -> dict:
+    """The `color` and `marker` of the system that a label begins with: "ASG, mel", "ASG - NONE".
+
+    The order of METHODS decides; what is named after no system is grey and round.
+    """
+    systems = [*METHODS, *CONTROLS]
+    system = label.split()[0].rstrip(",")
+    if system not in systems:
+        return {"color": OTHER, "marker": "o"}
+    number = systems.index(system)
+    return {"color": colour(number), "marker": MARKERS[number]}
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict]:
-    """seaborn's `palette` and `markers` for rows named after a system: "ASG, mel", "ASG - NONE".
-
-    The order of METHODS decides; a row named after no system is grey and round.
-    """
-    systems = [*METHODS, *CONTROLS]
-    colour = dict(zip(systems, colours(len(systems))))
-    marker = dict(zip(systems, MARKERS))
-    named = {label: label.split()[0].rstrip(",") for label in labels}
+    """The same as seaborn's `palette` and `markers`."""
+    found = {label: look(label) for label in labels}
     return {
-        "palette": {label: colour.get(system, OTHER) for label, system in named.items()},
-        "markers": {label: marker.get(system, "o") for label, system in named.items()},
+        "palette": {label: one["color"] for label, one in found.items()},
+        "markers": {label: one["marker"] for label, one in found.items()},
     }

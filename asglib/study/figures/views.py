@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from asglib.config import Frontend
-from asglib.study.figures.style import GUIDE, TICK, drawn, looks, one_legend, panels, single
+from asglib.study.figures.style import GUIDE, TICK, drawn, look, looks, one_legend, panels, single
 
 CELLS = ("#FFFFFF", "#029E73", "#D55E00", "#DCE6F2")  # itself, positive, own moved clip, another
 ANSWERS = {  # what a classifier says of a moved clip
@@ -123,18 +123,15 @@ def lines(
     """
     fig, axes = panels(len(curves), height, sharey=same)
     for axis, (title, methods), ylabel in zip(axes[0], curves.items(), ylabels):
-        look = looks(methods)
         for method, (x, y) in methods.items():
-            marker = look["markers"][method] if markers else None
-            line = {"color": look["palette"][method], "marker": marker, "label": method}
-            sns.lineplot(x=x, y=y, errorbar=None, ax=axis, **line)
+            style = look(method) if markers else {"color": look(method)["color"]}
+            sns.lineplot(x=x, y=y, errorbar=None, label=method, ax=axis, **style)
         for mark in marks:
             axis.axvline(mark, linestyle="--", **GUIDE)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     for name, level in (levels or {}).items():
-        colour = looks([name])["palette"][name]
         corner = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-        axes[0, 0].axhline(level, color=colour, linestyle=":", linewidth=1.2)
+        axes[0, 0].axhline(level, color=look(name)["color"], linestyle=":", linewidth=1.2)
         axes[0, 0].annotate(name, (1, level), fontsize=8, **corner)
     one_legend(fig)
     return fig
@@ -150,8 +147,8 @@ def shift_curves(records: Sequence[Mapping], height: float = 3.6) -> Figure:
         for shift, value in zip(record["shifts"], values)
     ]
     table = pd.DataFrame(rows, columns=["method", "move", "shift", "similarity"])
-    by = {"y": "similarity", "hue": "method", "palette": looks(table["method"])["palette"]}
-    markers = looks(table["method"])["markers"]
+    palette, markers = looks(table["method"]).values()
+    by = {"y": "similarity", "hue": "method", "palette": palette}
     seed = {"legend": False, "alpha": 0.8}
     fig, axes = panels(3, height, sharey=True, width_ratios=(5, 5, 2.6))
     for axis, kind in zip(axes[0], ("SF", "ST")):
@@ -204,11 +201,10 @@ def dots(
     fig, axis = single(7.5, height)
     expected = [100 * chance[row] for row in rows]
     axis.scatter(expected, range(len(rows)), **TICK, color="#888888", label="chance")
-    look = looks(values)
     for method, shares in values.items():
         x = [100 * shares[row] for row in rows]
-        mark = {"color": look["palette"][method], "marker": look["markers"][method], "s": 80}
-        sns.scatterplot(x=x, y=range(len(rows)), label=method, alpha=0.9, ax=axis, **mark)
+        style = look(method) | {"s": 80, "alpha": 0.9, "label": method}
+        sns.scatterplot(x=x, y=range(len(rows)), ax=axis, **style)
     axis.set(xlabel=xlabel, xlim=(0, 100), ylim=(len(rows) - 0.4, -0.6))
     axis.set_yticks(range(len(rows)), rows)
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
