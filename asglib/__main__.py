@@ -142,12 +142,13 @@ def doctor(options: argparse.Namespace) -> None:
 
 def publish(options: argparse.Namespace) -> None:
     """Copy the records of finished runs to reports/records and render README's scorecard."""
-    from asglib.study import profiles, questions, scorecard
+    from asglib.study import profiles, questions
+    from asglib.study import publish as publishing
 
     named, workspace = profiles.profile(options.profile), workspace_of(options)
-    records = ROOT / "reports" / "records" / named.name
-    print(f"{scorecard.publish(named, workspace, records)} records in {records}")
-    scorecard.write_readme(ROOT / "README.md", records)
+    records = ROOT / "reports" / "records" / f"{named.name}.parquet"
+    print(f"{publishing.publish(named, workspace, records)} records in {records}")
+    publishing.write_readme(ROOT / "README.md", records)
     picture = questions.four_moves(workspace)
     picture.savefig(ROOT / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")
 

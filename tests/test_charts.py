@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 
 from asglib.study import figures
 from asglib.study import tables as results
+from asglib.study.records import ResultsError, evaluations
 
 T_2 = 4.302653  # 97.5 percent point of Student's t with 2 degrees of freedom, from a printed table
 VALUES = {  # percent of seeds 0, 1, 2
@@ -81,7 +82,7 @@ def spots(fig, kind):
 
 
 def chart(records, rows=("NONE", "FT", "ASG"), tasks=TASKS, **options):
-    cells, dots = results.scores(results.frame(records), rows, tasks)
+    cells, dots = results.scores(evaluations(records), rows, tasks)
     return figures.dot_intervals({"ours": (cells, dots)}, "test clips right (%)", **options)
 
 
@@ -144,7 +145,7 @@ def test_a_row_has_the_colour_and_marker_of_its_system_in_all_that_is_drawn_of_i
 
 
 def test_differences_are_paired_by_seed():
-    frame = results.frame(study())
+    frame = evaluations(study())
     cells, dots = results.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
     fig = figures.dot_intervals({"": (cells, dots)}, "points", zero=True)
     pairs = [a - b for a, b in zip(VALUES["FT", "order"], VALUES["NONE", "order"])]
@@ -157,7 +158,7 @@ def test_differences_are_paired_by_seed():
 
 
 def test_the_average_of_differences_takes_the_tasks_that_both_have_and_says_so():
-    frame = results.frame(study(FT_pattern=None))
+    frame = evaluations(study(FT_pattern=None))
     cells, dots = results.differences(frame, {"FT": ("FT", "NONE")}, TASKS)
     text = cells.set_index("column")["text"]
     assert text["toy/pattern"] == "not tested" and text["average"].endswith("1 of 2 tasks")
@@ -192,7 +193,7 @@ def test_what_is_not_there_is_said_and_not_drawn():
 
 
 def test_a_lost_seed_is_counted_and_leaves_the_average():
-    cells, dots = results.scores(results.frame(study(FT_order=(70, 71))), ("NONE", "FT"), TASKS)
+    cells, dots = results.scores(evaluations(study(FT_order=(70, 71))), ("NONE", "FT"), TASKS)
     text = cells.set_index(["row", "column"])["text"]
     assert (
         "(2 of 3)" in text["FT", "toy/order"]
@@ -204,7 +205,7 @@ def test_a_lost_seed_is_counted_and_leaves_the_average():
 
 def test_one_seed_is_given_a_bootstrap_over_clips_and_the_caption_says_it():
     records = [r for r in study() if r["seed"] == 0]
-    frame = results.frame(records)
+    frame = evaluations(records)
     cells, dots = results.scores(frame, ("NONE", "FT"), TASKS)
     fig = figures.dot_intervals({"": (cells, dots)}, "")
     low, high = spots(fig, "interval")["FT", "toy/order"]
@@ -214,7 +215,7 @@ def test_one_seed_is_given_a_bootstrap_over_clips_and_the_caption_says_it():
         == "n = 1 seed, 95 % bootstrap intervals over test clips, 100 test clips a task"
     )
     assert (
-        results.basis(results.scores(results.frame(study()), ("NONE",), TASKS)[0])
+        results.basis(results.scores(evaluations(study()), ("NONE",), TASKS)[0])
         == "n = 3 seeds, 95 % t intervals over seeds"
     )
 
@@ -227,7 +228,7 @@ def test_rows_of_other_front_ends_and_corpora_are_told_apart():
         "NONE, mel": {"method": "NONE", "frontend": "mel", "corpus": "toy"},
         "NONE, toy-b": {"method": "NONE", "corpus": "toy-b"},
     }
-    cells, dots = results.scores(results.frame(study() + more), rows, ("toy/order",))
+    cells, dots = results.scores(evaluations(study() + more), rows, ("toy/order",))
     found = {
         row: sorted(part["value"])
         for row, part in dots[dots["column"] == "toy/order"].groupby("row")
@@ -238,8 +239,8 @@ def test_rows_of_other_front_ends_and_corpora_are_told_apart():
         "NONE, toy-b": pytest.approx([10, 11, 12]),
     }
     assert list(results.wide(cells).index) == list(rows)
-    with pytest.raises(results.ResultsError, match="name the corpus"):
-        results.scores(results.frame(study() + more), ("NONE",), ("toy/order",))
+    with pytest.raises(ResultsError, match="name the corpus"):
+        results.scores(evaluations(study() + more), ("NONE",), ("toy/order",))
 
 
 def test_the_papers_numbers_are_open_marks_without_interval():
@@ -261,7 +262,7 @@ def test_the_papers_numbers_are_open_marks_without_interval():
 
 
 def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
-    frame = results.frame(study())
+    frame = evaluations(study())
     bands = {
         "one": results.scores(frame, ("NONE", "ASG"), TASKS),
         "other": results.scores(frame, ("FT",), ("toy/order",)),
@@ -305,7 +306,7 @@ def test_means_give_the_interval_over_seeds_and_none_to_one_seed():
 
 
 def test_extremes_name_the_highest_and_the_lowest():
-    cells = results.scores(results.frame(study(ASG_pattern=None)), ("NONE", "FT", "ASG"), TASKS)[0]
+    cells = results.scores(evaluations(study(ASG_pattern=None)), ("NONE", "FT", "ASG"), TASKS)[0]
     told = results.extremes(cells)
     assert "toy/order: ASG highest at 81.0, NONE lowest at 62.0 percent" in told
     assert "toy/pattern: NONE highest at 52.0" in told or "toy/pattern: FT highest at 52.0" in told
@@ -314,7 +315,7 @@ def test_extremes_name_the_highest_and_the_lowest():
 
 def test_clear_names_the_intervals_that_leave_out_zero():
     cells = results.differences(
-        results.frame(study()), {m: (m, "NONE") for m in ("FT", "ASG")}, TASKS
+        evaluations(study()), {m: (m, "NONE") for m in ("FT", "ASG")}, TASKS
     )[0]
     pairs = {
         m: [a - b for a, b in zip(VALUES[m, "order"], VALUES["NONE", "order"])]

@@ -12,7 +12,7 @@ import rehearsal_trees
 from bs4 import BeautifulSoup
 
 from asglib.data import index as datasets
-from asglib.study import scorecard
+from asglib.study import beside
 
 ROOT = Path(__file__).parents[1]
 ABSENT = (
@@ -77,8 +77,8 @@ def test_every_row_of_tables_2_and_3_is_a_number_or_says_why_not(rehearsed):
         assert [row for row in table if row.startswith("ours")] == [
             f"ours: {name}" for name in systems
         ]
-        assert list(table["ours: ASG"]) == list(scorecard.COLUMNS)
-        for name, (task, _) in scorecard.COLUMNS.items():
+        assert list(table["ours: ASG"]) == list(beside.COLUMNS)
+        for name, (task, _) in beside.COLUMNS.items():
             for system in systems:
                 text = table[f"ours: {system}"][name]
                 values = [

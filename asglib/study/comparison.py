@@ -1,8 +1,13 @@
-"""One method less another, paired by seed or by clip (the differences of paper sections 3.3 to 3.5), in points."""
+"""One system - another, paired by seed or by clip (the differences of sections 3.3 to 3.5).
+
+A system is a method's name, "ASG@frontend=mel", or a dict ({"method": "ASG", "frontend": "mel"}),
+which override what is shared: setting, frontend and corpus (None: the only one that there is).
+Numbers are percent, differences points.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,43 +16,58 @@ from asglib.config import SETTINGS
 from asglib.study.records import ResultsError
 from asglib.study.statistics import cluster_draws, mean_t, percentiles
 
-DRAWS = 2000
+SHARED = {"setting": "frozen", "frontend": "linear", "corpus": None}
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """minuend - subtrahend in points: one row a task, and their average.
+class Cell(NamedTuple):
+    """A mean with its interval, from n seeds. unit "seeds": a t interval over them; "clips": one
+    seed, so a bootstrap over groups of test clips; "": no interval, and note says why."""
 
-    Columns mean, low, high, n (seeds), groups (of clips), unit, note. unit "seeds": a t interval over paired seeds;
-    "clips": one common seed, so a bootstrap over its test clips; "": no interval, and note says why.
+    mean: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    n: int = 0
+    groups: int = 0
+    unit: str = ""
+    note: str = ""
+
+
+class Comparison(NamedTuple):
+    """minuend - subtrahend: a cell a task, that of their average, [seeds, tasks] and what lacks."""
+
+    tasks: dict[str, Cell]
+    average: Cell
+    points: pd.DataFrame
+    left_out: list[str]
+
+
+def as_system(system: str | dict, **shared) -> dict:
+    """All that a system is, with what is shared where it does not say otherwise.
+
+    >>> as_system("ASG@frontend=mel")
+    {'setting': 'frozen', 'frontend': 'mel', 'corpus': None, 'method': 'ASG'}
     """
-
-    profile: str
-    minuend: str
-    subtrahend: str
-    setting: str
-    tasks: pd.DataFrame
-    average: pd.Series
-    left_out: tuple[str, ...]
+    if isinstance(system, str):
+        method, *changes = system.split("@")
+        system = {"method": method} | dict(change.split("=") for change in changes)
+    return SHARED | shared | system
 
 
-def choose(
-    frame: pd.DataFrame, method: str | dict, setting: str, frontend: str, corpus: str | None
-) -> pd.DataFrame:
-    """The rows of one method; a dict ({"method": "ASG", "frontend": "mel"}) overrides what the two sides share."""
-    if setting not in SETTINGS:
-        raise ResultsError(f"A setting is one of {', '.join(SETTINGS)}, got {setting!r}.")
-    asked = {"setting": setting, "frontend": frontend, "corpus": corpus}
-    asked |= method if isinstance(method, dict) else {"method": method}
-    for name in ("method", "setting", "frontend"):
-        frame = frame[frame[name] == asked[name]]
-    if asked["corpus"] is None:
-        one_corpus(frame)
-        return frame
-    rows = frame[frame["corpus"].isin([asked["corpus"], ""])]
-    return (
-        frame if rows.empty and asked["method"] == "untrained" else rows
-    )  # it saw no corpus: it stands beside any
+def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
+    """The rows of one system."""
+    asked = as_system(system, **shared)
+    corpus = asked.pop("corpus")
+    if asked["setting"] not in SETTINGS:
+        raise ResultsError(f"A setting is one of {', '.join(SETTINGS)}, got {asked['setting']!r}.")
+    for name, value in asked.items():
+        table = table[table[name] == value]
+    if corpus is None:
+        one_corpus(table)
+        return table
+    rows = table[table["corpus"].isin([corpus, ""])]
+    if rows.empty and asked["method"] == "untrained":
+        return table  # it saw no corpus: it stands beside any
+    return rows
 
 
 def one_corpus(rows: pd.DataFrame) -> None:
@@ -61,137 +81,113 @@ def one_corpus(rows: pd.DataFrame) -> None:
 
 def percent(side: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """[seeds, tasks] in percent."""
-    return 100 * side.pivot(index="seed", columns="key", values="value").reindex(
-        columns=keys
-    ).astype(float)
+    values = side.pivot(index="seed", columns="key", values="value").reindex(columns=keys)
+    return 100 * values.astype(float)
 
 
 def _clips(side: pd.DataFrame, key: str, seed: int) -> pd.DataFrame | None:
+    """One seed's test clips on one task: clip, part (of one file), group, points."""
     row = side[(side["key"] == key) & (side["seed"] == seed)].iloc[0]
     if not row["correct"] or not row["clips"]:
         return None
-    rows = pd.DataFrame({"clip": row["clips"], "correct": row["correct"]})
-    rows["group"] = [
-        str(group or clip) for group, clip in zip(row["groups"] or [""] * len(rows), row["clips"])
-    ]
-    rows["part"] = rows.groupby("clip").cumcount()  # several segments of one file may be test items
-    return rows.assign(key=key, data_set=row["data_set"])
+    clips = pd.DataFrame({"clip": row["clips"], "points": 100.0 * np.array(row["correct"])})
+    groups = pd.Series(row["groups"] or "", clips.index).astype(str)
+    clips["group"] = groups.where(groups != "", clips["clip"])
+    clips["part"] = clips.groupby("clip").cumcount()
+    return clips.assign(key=key, data_set=row["data_set"])
 
 
 def _paired(a: pd.DataFrame, b: pd.DataFrame | None, key: str, seed: int) -> pd.DataFrame | None:
-    """The clips that both have, with `difference` in points; b None: the plain percentage."""
-    one, other = _clips(a, key, seed), None if b is None else _clips(b, key, seed)
-    if one is None or (b is not None and other is None):
+    """The clips that both have, with their difference as points; b None: those of a."""
+    one = _clips(a, key, seed)
+    if b is None or one is None:
+        return one
+    other = _clips(b, key, seed)
+    if other is None:
         return None
-    if b is None:
-        return one.assign(difference=100.0 * one["correct"])
-    both = one.merge(other[["clip", "part", "correct"]], on=["clip", "part"], suffixes=("", "_b"))
-    return both.assign(difference=100.0 * (both["correct"] - both["correct_b"]))
+    both = one.merge(other[["clip", "part", "points"]], on=["clip", "part"])
+    return both.assign(points=both["points_x"] - both["points_y"])
 
 
-def _bootstrap(
-    a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seed: int, level: float, draws: int
-) -> dict:
+def _bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seed: int) -> Cell:
+    """Tasks on the same clips are drawn together, data sets apart."""
     found = {key: _paired(a, b, key, seed) for key in keys}
-    without = [key for key, clips in found.items() if clips is None or clips["group"].nunique() < 2]
-    note = (
-        f"no interval from one seed for {', '.join(without)} (no clips recorded, or under 2 groups)"
-        if without
-        else ""
-    )
-    if len(without) == len(keys):
-        return row_of(note=note, n=1)
-    clips = pd.concat([found[key] for key in keys if key not in without])
-    generator, parts = np.random.default_rng(0), []
-    for _, some in clips.groupby(
-        "data_set"
-    ):  # tasks on the same clips are drawn together, data sets apart
-        parts.append(
-            cluster_draws(some["difference"], some["group"], some["key"], generator, draws)
-        )
-    limits = percentiles(np.concatenate(parts, axis=1).mean(axis=1), level)
-    groups = clips.groupby("data_set")["group"].nunique().sum()
-    return row_of(
-        clips.groupby("key")["difference"].mean().mean(), *limits, 1, int(groups), "clips", note
-    )
+    drawn = {k: clips for k, clips in found.items() if clips is not None and _groups(clips) > 1}
+    lacking = ", ".join(key for key in keys if key not in drawn)
+    why = f"no interval from one seed for {lacking} (no clips recorded, or under 2 groups)"
+    note = why if lacking else ""
+    if not drawn:
+        return Cell(n=1, note=note)
+    generator, draws, groups = np.random.default_rng(0), [], 0
+    for _, clips in pd.concat(drawn.values()).groupby("data_set"):
+        draws.append(cluster_draws(clips["points"], clips["group"], clips["key"], generator))
+        groups += _groups(clips)
+    limits = percentiles(np.concatenate(draws, axis=1).mean(axis=1))
+    mean = np.mean([clips["points"].mean() for clips in drawn.values()])
+    return Cell(float(mean), *limits, 1, groups, "clips", note)
 
 
-def row_of(mean=np.nan, low=np.nan, high=np.nan, n=0, groups=0, unit="", note="") -> dict:
-    return {
-        "mean": float(mean),
-        "low": float(low),
-        "high": float(high),
-        "n": n,
-        "groups": groups,
-        "unit": unit,
-        "note": note,
-    }
+def _groups(clips: pd.DataFrame) -> int:
+    return clips["group"].nunique()
 
 
-def interval(values: pd.DataFrame, a, b, level: float, draws: int) -> dict:
-    """The mean over tasks, over the seeds that are whole in all columns of `values` [seeds, tasks]."""
+def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = None) -> Cell:
+    """The mean over tasks, over the seeds that are whole in all of `values` [seeds, tasks]."""
     whole = values.dropna()
-    if not len(whole) or not len(whole.columns):
-        return row_of(note="no seed that both have in every task")
+    if whole.empty:
+        return Cell(note="no seed that both have in every task")
     if len(whole) == 1:
-        return _bootstrap(a, b, list(whole.columns), whole.index[0], level, draws)
-    return row_of(*mean_t(whole.mean(axis=1), level), unit="seeds")
+        return _bootstrap(a, b, list(whole.columns), whole.index[0])
+    return Cell(*mean_t(whole.mean(axis=1)), unit="seeds")
 
 
-def _gaps(side: pd.DataFrame, name: str, keys: list[str], seeds: list[int]):
-    values = dict(zip(zip(side["key"], side["seed"]), side["value"]))
-    for key in keys:
-        lost = [str(seed) for seed in seeds if (key, seed) not in values]
-        undefined = [str(seed) for seed in seeds if np.isnan(values.get((key, seed), 0.0))]
-        if len(lost) == len(seeds):
-            yield f"{key}: {name} has no record"
-        elif lost:
-            yield f"{key}: {name} has no record for seed {', '.join(lost)}"
+def _gaps(side: pd.DataFrame, system: str | dict, points: pd.DataFrame) -> list[str]:
+    """What one side lacks of `points` [seeds, tasks]."""
+    name = system if isinstance(system, str) else " ".join(system.values())
+    values = {(row.key, row.seed): row.value for row in side.itertuples()}
+    tasks: dict[str, list[str]] = {}
+    for key in points.columns:
+        asked = {str(seed): values.get((key, seed)) for seed in points.index}
+        lost = [seed for seed, value in asked.items() if value is None]
+        undefined = [seed for seed, value in asked.items() if value is not None and np.isnan(value)]
+        if lost:
+            seeds = "" if len(lost) == len(asked) else f" for seed {', '.join(lost)}"
+            tasks.setdefault(f"{name} has no record{seeds}", []).append(key)
         if undefined:
-            yield f"{key}: {name} is undefined for seed {', '.join(undefined)}"
+            told = f"{name} is undefined for seed {', '.join(undefined)}"
+            tasks.setdefault(told, []).append(key)
+    return [f"{told} on {', '.join(keys)}" for told, keys in tasks.items()]
 
 
 def compare(
-    frame: pd.DataFrame,
+    table: pd.DataFrame,
     minuend: str | dict,
     subtrahend: str | dict,
     tasks: list[str] | None = None,
-    setting: str = "frozen",
-    frontend: str = "linear",
-    corpus: str | None = None,
-    level: float = 0.95,
-    draws: int = DRAWS,
+    **shared,
 ) -> Comparison:
-    """The seed-paired difference on each task ("data_set/task", None: all) and on their average, with intervals.
+    """The seed-paired difference on each task ("data_set/task", None: all) and on their average.
 
-    A task counts the seeds that both have. The average leaves out tasks without a common seed and then takes the seeds
-    that are whole in all the others; `left_out` says what was not there. With one common seed: a bootstrap over clips.
+    A task counts the seeds that both have. The average leaves out tasks without a common seed and
+    then takes the seeds that are whole in all the others; `left_out` says what was not there.
     """
-    a, b = (choose(frame, side, setting, frontend, corpus) for side in (minuend, subtrahend))
-    if corpus is None and isinstance(minuend, str) and isinstance(subtrahend, str):
+    systems = [as_system(side, **shared) for side in (minuend, subtrahend)]
+    a, b = (choose(table, system) for system in systems)
+    if None in (system["corpus"] for system in systems):
         one_corpus(pd.concat([a, b]))
-    either = set(a["key"]) | set(b["key"])
-    keys = [key for key in frame["key"].unique() if key in either] if tasks is None else list(tasks)
-    names = [
-        str(side) if isinstance(side, str) else " ".join(side.values())
-        for side in (minuend, subtrahend)
-    ]
-    differences = percent(a, keys) - percent(b, keys)
-    left_out = [
-        gap
-        for side, name in zip((a, b), names)
-        for gap in _gaps(side, name, keys, list(differences.index))
-    ]
-    each = {key: interval(differences[[key]], a, b, level, draws) for key in keys}
-    used = [key for key in keys if differences[key].notna().any()]
-    average = interval(differences[used], a, b, level, draws)
-    profile = frame["profile"].iloc[0] if len(frame) else ""
-    columns = list(row_of())
-    return Comparison(
-        profile,
-        *names,
-        setting,
-        pd.DataFrame.from_dict(each, orient="index", columns=columns),
-        pd.Series(average),
-        tuple(left_out),
-    )
+    either = {*a["key"], *b["key"]}
+    keys = [key for key in table["key"].unique() if key in either] if tasks is None else list(tasks)
+    points = percent(a, keys) - percent(b, keys)
+    left_out = [*_gaps(a, minuend, points), *_gaps(b, subtrahend, points)]
+    each = {key: interval(points[[key]], a, b) for key in keys}
+    common = [key for key in keys if points[key].notna().any()]
+    return Comparison(each, interval(points[common], a, b), points, left_out)
+
+
+def describe(cell: Cell) -> str:
+    """'+1.3 [+0.2, +2.4], 3 seeds', or the reason why there is none."""
+    if not cell.unit:
+        return cell.note or "not tested"
+    seeds = f"{cell.n} seeds"
+    count = seeds if cell.unit == "seeds" else f"1 seed, {cell.groups} groups of clips"
+    return f"{cell.mean:+.1f} [{cell.low:+.1f}, {cell.high:+.1f}], {count}"

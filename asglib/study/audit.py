@@ -1,0 +1,139 @@
+"""The arithmetic of a paper, recomputed from its own tables."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from asglib.study.paper import (
+    AVERAGE,
+    ORDERED,
+    SIZED,
+    SLACK,
+    Paper,
+    PaperError,
+    Span,
+    _printed,
+    measure,
+    recomputed,
+)
+
+
+def audit(paper: Paper) -> pd.DataFrame:
+    """Every average, stated size, order, repeated number and bold mark, recomputed from the cells.
+
+    `agrees`: some unrounded values behind the printed digits satisfy it. `low`, `high`: what those
+    digits allow.
+    """
+    checks = (_averages, _claims, _printed_twice, _bold, _puzzles)
+    lines = [line for check in checks for line in check(paper)]
+    columns = ["check", "kind", "source", "printed", "agrees", "note", "recomputed", "low", "high"]
+    return pd.DataFrame([(*line, *span) for *line, span in lines], columns=columns)
+
+
+def _averages(paper: Paper) -> Iterator[tuple]:
+    for row in paper.tables[paper.tables["column"] == AVERAGE].itertuples():
+        found = recomputed(paper, row.table, row.row, row.setting)
+        agrees = found.meets(_printed(row.value, row.rounding))
+        check = f"average {row.row} ({row.setting})"
+        yield check, "average", f"table {row.table}", row.value, agrees, "", found
+
+
+def _by_ratio(a: float, b: float) -> float:
+    return 100 * (a / b - 1)
+
+
+def _differences(paper: Paper, claim) -> dict[str, Span]:
+    """Lowest minuend - highest subtrahend in each column that has both, as the claim turns it."""
+    first, second = (claim.table.split("/") * 2)[:2]
+    setting, other = (claim.setting.split("/") * 2)[:2]
+    rows, others = claim.minuend.split(";"), claim.subtrahend.split(";")
+    pairs = [([row], [row]) for row in rows] if rows == others else [(rows, others)]
+    by = _by_ratio if claim.kind == "relative" else operator.sub
+    found = {}
+    for column in claim.columns.split(";"):
+        for above, below in pairs:
+            highs = [measure(paper, first, row, column, setting) for row in above]
+            lows = [measure(paper, second, row, column, other) for row in below]
+            if any(highs) and any(lows):
+                name = f"{above[0]} on {column}" if len(pairs) > 1 else column
+                lowest = Span(*map(min, zip(*filter(None, highs))))
+                highest = Span(*map(max, zip(*filter(None, lows))))
+                found[name] = lowest.against(highest, by)
+    if not found:
+        told = f"table {claim.table} has no two cells to subtract in {claim.columns}"
+        raise PaperError(f"Claim {claim.id}: {told}.")
+    if claim.direction == "<":
+        return {name: Span(-span.value, -span.high, -span.low) for name, span in found.items()}
+    return found
+
+
+def _claims(paper: Paper) -> Iterator[tuple]:
+    for claim in paper.claims[paper.claims["kind"].isin([*SIZED, *ORDERED])].itertuples():
+        found = _differences(paper, claim)
+        weigh = _sized if claim.kind in SIZED else _ordered
+        source = f"section {claim.section} against table {claim.table}"
+        agrees, note = weigh(claim, found)
+        yield claim.id, claim.kind, source, claim.stated, agrees, note, min(found.values())
+
+
+def _sized(claim, found: dict[str, Span]) -> tuple[bool, str]:
+    span = min(found.values())
+    same = f"{span.value:.1f}" == f"{claim.stated:.1f}"
+    note = "" if same else f"the cells alone give {span.value:.2f}"
+    return span.meets(_printed(claim.stated, claim.rounding)), note
+
+
+def _ordered(claim, found: dict[str, Span]) -> tuple[bool, str]:
+    least = -SLACK if claim.direction == ">=" else SLACK
+    holds = sum(span.high > least for span in found.values())
+    ties = ", ".join(name for name, span in found.items() if abs(span.value) < SLACK)
+    note = f"holds in {holds} of {len(found)}" + (f", a tie in print: {ties}" if ties else "")
+    return holds > len(found) / 2 if claim.kind == "most" else holds == len(found), note
+
+
+def _printed_twice(paper: Paper) -> Iterator[tuple]:
+    """One method, data set and setting must show one number in every table of the same models."""
+    cells = paper.tables[paper.tables["column"] != AVERAGE]
+    other = cells["table"].where(cells["table"].isin(paper.layout.other), "")
+    for (row, column, setting, _), same in cells.groupby(
+        ["method", "set", "setting", other], sort=False
+    ):
+        if len(same) > 1:
+            value = same["value"]
+            source = "tables " + ", ".join(same["table"])
+            span = Span(value.iloc[-1], value.min(), value.max())
+            agrees = value.nunique() == 1
+            check = f"{row} on {column} ({setting})"
+            yield check, "printed twice", source, value.iloc[0], agrees, "", span
+
+
+def _bold(paper: Paper) -> Iterator[tuple]:
+    """Every best cell, and no other, should be bold; ties share the bold."""
+    marked = paper.tables[paper.tables.groupby(["table", "column"])["bold"].transform("any")]
+    for (table, column, setting), cells in marked.groupby(
+        ["table", "column", "setting"], sort=False
+    ):
+        top = cells["value"].max()
+        best = cells["value"] == top
+        plain, wrong = cells[best & ~cells["bold"]]["row"], cells[~best & cells["bold"]]["row"]
+        told = [f"{row} is as good and not bold" for row in plain]
+        note = "; ".join([*told, *(f"{row} is bold and not best" for row in wrong)])
+        check = f"best of {column} ({setting})"
+        yield check, "bold", f"table {table}", top, not note, note, Span(top, top, top)
+
+
+def _puzzles(paper: Paper) -> Iterator[tuple]:
+    """No arithmetic error: relations between tables that the text does not explain."""
+    for check, *cells in paper.layout.puzzles:
+        a, b, c, d = (measure(paper, *cell.split(), AVERAGE, "frozen") for cell in cells)
+        one, other = a.against(b), c.against(d)
+        agrees = min(one.high, other.high) > 0 or max(one.low, other.low) < 0
+        names = [f"{row} of table {table}" for table, row in map(str.split, cells)]
+        first = f"{names[0]} - {names[1]} is {one.value:+.1f}"
+        note = f"{first}, {names[2]} - {names[3]} is {other.value:+.1f}"
+        tables = "tables " + ", ".join(sorted({cell.split()[0] for cell in cells}))
+        yield check, "unexplained", tables, np.nan, agrees, note, other

@@ -1,0 +1,101 @@
+"""What a reader of a table must be told of the records behind it, each thing once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from asglib.study.records import MACHINE, evaluations, label, set_aside
+
+APART = ("Sup.", "untrained", "spectrogram")  # pretrained by another recipe (section 3.4), or not
+AGREE = 1e-5  # a recorded accuracy and the mean of its clips
+NEAR = 0.9  # of the loss of guessing: a supervised model above it has hardly learned
+
+
+def notes(records: list[dict]) -> list[str]:
+    """Broken records, undefined metrics, absent classes, skipped and missing clips, rows that
+    differ in data, code, recipe or machine, values that their clips contradict, failed encoders.
+
+    Evaluation records make the tables; pretraining records beside them tell of the encoders.
+    """
+    table = evaluations(records)
+    told = set_aside(records)
+    if table.empty:
+        return [*told, "No run is there, so nothing is measured."]
+    for tell in (_undefined, _counts, _uneven, _made, _untrue):
+        told += tell(table)
+    return list(dict.fromkeys([*told, *_encoders(records)]))
+
+
+def _undefined(table: pd.DataFrame) -> Iterator[str]:
+    for _, row in table[table["value"].isna()].iterrows():
+        reason = row["undefined"] or "undefined, no reason recorded"
+        yield f"{label(row)} has no {row['metric']}: {reason}."
+
+
+def _counts(table: pd.DataFrame) -> Iterator[str]:
+    """One sentence a task, data set and kind of defect, however many runs saw it."""
+    for _, row in table[table["counts"].notna()].iterrows():
+        counts, name = row["counts"], row["data_set"]
+        if absent := ", ".join(counts.get("absent_from_test", [])):
+            silent = f"{row['metric']} says nothing about it"
+            yield f"{row['key']}: no test clip of {absent}, so {silent}."
+        if skipped := counts.get("skipped"):
+            first = f"{skipped[0]['path']} ({skipped[0]['reason']})"
+            yield f"{name}: {len(skipped)} clips skipped, the first {first}."
+        if missing := counts.get("missing"):
+            yield f"{name}: {missing} clips of the release are not there."
+
+
+def _uneven(table: pd.DataFrame) -> Iterator[str]:
+    """Fields in which the rows of one column of a table differ, and should not."""
+    shared = ["frontend", "setting", "corpus", "key"]
+    for (*kind, key), rows in table.groupby(shared, sort=False):
+        where = f"{key} ({', '.join(filter(None, kind))})"
+        encoders = rows[rows["method"] != "spectrogram"]
+        alike = rows[~rows["method"].isin(APART)]
+        for some, fields in (
+            (rows, ["data", "code"]),
+            (encoders, ["encoder"]),
+            (alike, ["epochs", "batch", "rir"]),
+        ):
+            for field in fields:
+                values = some.groupby(some[field].astype(str), sort=False)["method"].unique()
+                if len(values) > 1:
+                    told = "; ".join(f"{value} ({', '.join(who)})" for value, who in values.items())
+                    yield f"{where}: {field} differs: {told}."
+
+
+def _made(table: pd.DataFrame) -> Iterator[str]:
+    """What the rows were computed with, where it differs: one sentence a thing."""
+    *plain, versions = MACHINE
+    libraries = pd.DataFrame([found or {} for found in table[versions]], index=table.index)
+    made = table[plain].join(libraries)
+    made.loc[table["method"] == "spectrogram", "precision"] = None  # nothing to be precise about
+    for name, values in made.items():
+        counts = values.value_counts()
+        if len(counts) > 1:
+            yield f"{name} differs: {', '.join(f'{v} ({n} runs)' for v, n in counts.items())}."
+
+
+def _untrue(table: pd.DataFrame) -> Iterator[str]:
+    marked = table[table["correct"].map(bool) & (table["metric"] == "accuracy")]
+    for _, row in marked.iterrows():
+        mean = sum(row["correct"]) / len(row["correct"])
+        if abs(mean - row["value"]) > AGREE:
+            stated = f"{row['value']:.4f}, but the mean over its clips is {mean:.4f}"
+            yield f"{label(row)} states {stated}."
+
+
+def _encoders(records: list[dict]) -> Iterator[str]:
+    """Pretrainings that collapsed, and supervised ones that hardly learned."""
+    for run in (record for record in records if record["kind"] == "pretraining"):
+        name = f"{run['method']} ({run['frontend']}, {run['corpus']}), seed {run['seed']},"
+        if run.get("collapsed"):
+            yield f"{name} collapsed: its encoder gives all clips nearly one embedding."
+        classes, loss = run.get("classes"), run.get("final_loss")
+        if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
+            chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"
+            yield f"{name} is near chance: its loss ends at {loss:.2f}, {chance}."

@@ -1,0 +1,151 @@
+"""Records published as one table, and README's scorecard made from nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from asglib.config import Evaluation
+from asglib.data.workspace import Workspace
+from asglib.files import write_atomically
+from asglib.study import paper, plans, pool, profiles
+from asglib.study.profiles import Profile
+from asglib.study.records import UNREADABLE, evaluations, load_records, set_aside, write_records
+from asglib.study.runs import record_of
+from asglib.study.tables import AVERAGE, scores, seeds
+from asglib.study.verdicts import WORST_FIRST, judge
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+BEHIND = {"2": "08", "3": "08", "4": "05", "2/4": "05", "5": "06", "6": "07"}  # table: notebook
+MARKS = "<!-- scorecard -->", "<!-- /scorecard -->"
+
+
+class ScorecardError(ValueError):
+    """A scorecard that cannot be made; the message says what is missing and how to make it."""
+
+
+def gather(
+    evaluations: list[Evaluation],
+    profile: Profile,
+    workspace: Workspace,
+    progress: Callable[[str], object] = print,
+) -> tuple[list[dict], list[str]]:
+    """The records of all evaluations whose data are there, found or computed, and a sentence for
+    each reason why some are missing: a set that is not there, a run that failed or was not to be
+    computed."""
+    able, absent = pool.available(evaluations, workspace)
+    reasons = [f"{name}: {why}" for name, why in sorted(absent.items())]
+    try:
+        found = pool.collect(able, profile, workspace, progress=progress)
+    except pool.StudyError as error:
+        reasons.append(str(error))
+        records = [record_of(one, workspace) for one in able]
+        found = [record | {"profile": profile.name} for record in records if record]
+    if len(found) < len(able):
+        lost = [pool.describe(one) for one in able if record_of(one, workspace) is None]
+        named = "; ".join(lost[:3]) + "; ..." * (len(lost) > 3)
+        reasons.append(f"{len(lost)} runs whose data are there have no record: {named}.")
+    return found, reasons
+
+
+def pages() -> dict[str, str]:
+    """The report of each notebook number, as a link from its neighbours."""
+    notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    return {path.stem[:2]: f"{path.stem}.html" for path in notebooks}
+
+
+def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
+    """Writes the record of every finished run of the profile's plans into one table; their number.
+
+    The values stay bit by bit, the profile's name stands before them.
+    """
+    able, _ = pool.available(plans.everything(profile), workspace)
+    configs = dict.fromkeys([*(e.pretraining for e in able if e.pretraining), *able])
+    found = [record for one in configs if (record := record_of(one, workspace))]
+    if not found:
+        raise ScorecardError(
+            f"{workspace.runs} holds no finished run of the profile: "
+            f"run {_make(profile.name)} first."
+        )
+    write_records([{"profile": profile.name} | record for record in found], path)
+    return len(found)
+
+
+def _make(profile: str) -> str:
+    return f"`python -m asglib reproduce --profile {profile}`"
+
+
+def readme(path: Path) -> str:
+    """README's scorecard in Markdown, from published records; ScorecardError if none."""
+    records = load_records(path) if path.exists() else []
+    table = evaluations(records)
+    if table.empty:
+        told = " ".join(set_aside(records))
+        raise ScorecardError(
+            f"There are no published records in {path}: run {_make(path.stem)}, "
+            f"then `python -m asglib publish --profile {path.stem}`. {told}".rstrip()
+        )
+    profile = profiles.profile(table["profile"].iloc[0])
+    found = judge(table, paper.read("asg").claims, profile)
+    sound = sum(record["kind"] != UNREADABLE for record in records)
+    shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
+    waiting, rest = (found["measurable"] & ~shown).sum(), (~found["measurable"]).sum()
+    lines = [
+        f"Profile `{profile.name}`, {seeds(table)}, {sound} records. {profile.standing}",
+        *set_aside(records),
+        "",
+        "| claim | paper | ours, points [95 % interval], n | verdict |",
+        "|---|---|---|---|",
+        *(_row(line) for line in found[shown].itertuples()),
+        "",
+        f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that "
+        "have no number or are about systems that the study does not run; the scorecard names "
+        f"each. In all: {totals(found)}.",
+        "",
+        levels(table, profile),
+    ]
+    return "\n".join(lines)
+
+
+def _row(line) -> str:
+    texts = (line.claim, line.paper, line.ours or "not tested", line.verdict)
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+
+def totals(found: pd.DataFrame) -> str:
+    """How many claims have each verdict: "2 reproduced, 1 partly, ..."."""
+    counts = found["verdict"].value_counts()
+    return ", ".join(f"{counts.get(word, 0)} {word}" for word in reversed(WORST_FIRST))
+
+
+def levels(table: pd.DataFrame, profile: Profile) -> str:
+    """One sentence: where the systems stand beside the controls, on average."""
+    systems = [*plans.CONTROLS, "NONE", "Sup.", "ASG"]
+    cells, _ = scores(table, systems, profile.tasks, corpus=profile.pretraining.corpus)
+    average = cells[cells["column"] == AVERAGE]
+    told = ", ".join(f"{line.row} {line.text}" for line in average.itertuples())
+    return (
+        f"Beside the controls, frozen, mean over the {len(profile.tasks)} tasks of table 4 in "
+        f"percent ± half the 95 % interval (seeds): {told}."
+    )
+
+
+def write_readme(readme_path: Path, path: Path) -> None:
+    """Replaces what stands between README's two marks; without records an old table goes too, and
+    ScorecardError."""
+    parts = re.split("|".join(map(re.escape, MARKS)), readme_path.read_text(encoding="utf-8"))
+    if len(parts) != 3:
+        raise ScorecardError(
+            f"{readme_path} needs the line {MARKS[0]} and, below it, {MARKS[1]}, each once."
+        )
+    try:
+        block, problem = readme(path), None
+    except ValueError as error:
+        block, problem = f"There is no scorecard. {error}", error
+    text = f"{parts[0]}{MARKS[0]}\n{block}\n{MARKS[1]}{parts[2]}"
+    write_atomically(readme_path, lambda out: out.write_text(text, encoding="utf-8"))
+    if problem:
+        raise ScorecardError(str(problem)) from problem

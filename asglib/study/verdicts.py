@@ -1,0 +1,165 @@
+"""Claims judged: one rule, read from the interval of a difference alone (D36)."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from asglib.study.comparison import Cell, Comparison, choose, compare, describe
+from asglib.study.records import ResultsError
+
+WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
+SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
+NUMBERS = ["low", "mean", "high", "stated", "direction", "measurable"]
+DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
+
+
+class Verdict(NamedTuple):
+    """One of WORST_FIRST, and the reason in a few words."""
+
+    word: str
+    reason: str = ""
+
+
+class Judged(NamedTuple):
+    """A difference that a claim is about, by name ("" where there is one), and its verdict."""
+
+    name: str
+    cell: Cell
+    verdict: Verdict
+    found: Comparison
+
+
+def verdict(claim, cell: Cell, profile) -> Verdict:
+    """The rule; it reads the interval alone, never the mean (D36).
+
+    not tested: a run of a profile that is no evidence, or no interval (no record in common).
+    not reproduced: the interval excludes the claim: all of it lies on the other side of 0, or it
+    reaches 0 and stays below the size that the paper states.
+    inconclusive: the interval reaches 0 and, if a size is stated, that size too.
+    partly: all of it lies on the claimed side of 0, but below the stated size; or it comes from the
+    test clips of one pretraining seed, or from seeds that all gave one difference.
+    reproduced: all of it lies on the claimed side of 0 and it reaches the stated size, if there is
+    one. For ">=" 0 itself is on the claimed side. A larger effect than stated is reproduced.
+    """
+    if not profile.evidence:
+        return Verdict("not tested", f"{profile.name} is not evidence")
+    if not cell.unit:
+        return Verdict("not tested", cell.note)
+    low, _, high = (round(value, 9) for value in _turned(claim, cell))  # 9: float error
+    least = 0 if claim.direction == ">=" else 1e-9  # the smallest difference that is as claimed
+    small = high < claim.stated - claim.rounding  # False without a stated size (NaN)
+    if high < least:
+        return Verdict("not reproduced", "the interval lies on the other side of 0")
+    if low < least:
+        reaches = "the interval reaches 0"
+        below = f"{reaches} and stays below the stated {claim.stated:.1f}"
+        return Verdict("not reproduced", below) if small else Verdict("inconclusive", reaches)
+    if cell.unit == "clips":
+        return Verdict("partly", "one pretraining seed")
+    if low == high:
+        return Verdict("partly", "every seed gave the same difference")
+    if small:
+        return Verdict("partly", f"smaller than the stated {claim.stated:.1f}")
+    return Verdict("reproduced")
+
+
+def _turned(claim, cell: Cell) -> tuple[float, float, float]:
+    """low, mean, high, turned so that above 0 is as claimed."""
+    if claim.direction == "<":
+        return -cell.high, -cell.mean, -cell.low
+    return cell.low, cell.mean, cell.high
+
+
+def weakest(claim, judged: list[Judged]) -> Judged:
+    """The worst verdict; among equals the smallest mean on the claimed side."""
+
+    def weakness(one: Judged) -> tuple[int, float]:
+        _, mean, _ = _turned(claim, one.cell)
+        return WORST_FIRST.index(one.verdict.word), float(np.nan_to_num(mean))
+
+    return min(judged, key=weakness)
+
+
+def _scope(keys: list[str], scope: str) -> tuple[list[str], str]:
+    """The tasks of the first alternative of which all is recorded ("*": every task), and whom they
+    stand in for."""
+    first = scope.split("|")[0].replace(";", ", ")
+    for names in scope.split("|"):
+        if names == "*" and keys:
+            return keys, f"the mean over our tasks stands in for {first}" if first != "*" else ""
+        found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
+        if all(found):
+            tasks = [key for some in found for key in some]
+            stands = f"{', '.join(tasks)} stands in for {first}"
+            return tasks, "" if names.replace(";", ", ") == first else stands
+    return [], f"no record of {scope.removesuffix('|*').replace('|', ' or ').replace(';', ', ')}"
+
+
+def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
+    """The weakest of the claim's pairs of systems, and what limits it.
+
+    A claim about several columns of a table, each for itself, is judged on every task.
+    """
+    corpora = {"main": profile.pretraining.corpus}
+    corpora |= dict(zip(("first", "second"), profile.corpora))
+    corpus = corpora[claim.ours_corpus]
+    if corpus not in set(table["corpus"]):
+        raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
+    shared = {"setting": claim.setting, "frontend": claim.ours_frontend, "corpus": corpus}
+    minuends, subtrahends = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
+    rows = pd.concat([choose(table, one, **shared) for one in (*minuends, *subtrahends)])
+    tasks, stands = _scope(list(rows["key"].unique()), claim.ours_scope)
+    judged = []
+    for a, b in product(minuends, subtrahends):
+        found = compare(table, a, b, tasks, **shared)
+        several = ";" in claim.columns and found.tasks
+        cells = {f" on {k}": c for k, c in found.tasks.items()} if several else {"": found.average}
+        for on, cell in cells.items():
+            judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(claim, cell, profile), found))
+    one = weakest(claim, judged)
+    limits = [stands, one.cell.note, *one.found.left_out]
+    return one._replace(name=one.name * (len(judged) > 1)), limits
+
+
+def _stated(claim) -> str:
+    if claim.kind == "untabled":
+        return "no number"
+    size = f"= {claim.stated:.1f}" if claim.stated == claim.stated else f"{claim.direction} 0"
+    return f"{claim.minuend} - {claim.subtrahend} {size} ({claim.columns}, {claim.setting})"
+
+
+def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
+    """Each claim with the paper's number, ours with its interval, the verdict and what limits it.
+
+    low, mean, high: ours as numbers, in points, turned so that above 0 is as claimed; NaN where
+    nothing is measured. The profile says which corpora are "main", "first" and "second".
+    """
+    lines = []
+    for claim in claims.itertuples():
+        measurable = bool(claim.ours_minuend) and claim.direction in DIRECTIONS
+        ours, cell, judged, limits = "", Cell(), Verdict("not tested"), []
+        if measurable:
+            try:
+                (name, cell, judged, _), limits = _weigh(table, claim, profile)
+                ours = name + describe(cell)
+            except ResultsError as error:
+                limits = [str(error)]
+        told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, claim.reason])))
+        texts = [claim.id, claim.section, claim.table, claim.sentence, _stated(claim), ours]
+        numbers = _turned(claim, cell)
+        lines.append(
+            [*texts, judged.word, told, *numbers, claim.stated, side(*numbers), measurable]
+        )
+    return pd.DataFrame(lines, columns=["id", "section", "table", *SHOWN, *NUMBERS])
+
+
+def side(low: float, mean: float, high: float) -> str:
+    """Where an interval lies, in words: "as claimed (interval clear of 0)"."""
+    if np.isnan(mean):
+        return "not measured"
+    words = "as claimed" if mean > 0 else "opposite" if mean < 0 else "no difference"
+    return f"{words} (interval {'reaches' if low <= 0 <= high else 'clear of'} 0)"

@@ -1,0 +1,79 @@
+"""Notes: each defect once, in a sentence, and nothing where nothing is wrong."""
+
+from made_records import record, study
+
+from asglib.study.notes import notes
+
+
+def test_each_defect_once():
+    counts = {
+        "absent_from_test": ["seven"],
+        "skipped": [{"path": "a.wav", "reason": "NaN"}],
+        "missing": 3,
+    }
+    records = [
+        *(record("ASG", 0.8, seed=s, counts=counts) for s in (0, 1)),
+        record("NONE", None, seed=0, undefined="no positives", counts=counts),
+        record("NONE", 0.7, seed=1, data="d1", epochs=3),
+        record("untrained", 0.3, seed=1, epochs=0),
+        record("spectrogram", 0.3, seed=1, encoder="", epochs=0, batch=0, precision="fp32"),
+        record("ST", 30, seed=1) | {"value": 0.9},
+    ]
+    assert notes(records) == [
+        "NONE (linear, frozen, pretrained on esc50) on fsdd/digit, seed 0, has no accuracy: "
+        "no positives.",
+        "fsdd/digit: no test clip of seven, so accuracy says nothing about it.",
+        "fsdd: 1 clips skipped, the first a.wav (NaN).",
+        "fsdd: 3 clips of the release are not there.",
+        "fsdd/digit (linear, frozen, esc50): data differs: "
+        "d0 (NONE, ST, ASG, untrained, spectrogram); d1 (NONE).",
+        "fsdd/digit (linear, frozen, esc50): epochs differs: 6 (NONE, ST, ASG); 3 (NONE).",
+        "ST (linear, frozen, pretrained on esc50) on fsdd/digit, seed 1, states 0.9000, "
+        "but the mean over its clips is 0.7500.",
+    ]
+
+
+def test_nothing_wrong_and_nothing_there():
+    assert notes(study(ASG=[0.8, 0.9])) == []
+    assert notes([]) == ["No run is there, so nothing is measured."]
+
+
+def test_other_machines_are_told_in_one_sentence_a_thing():
+    records = study(ASG=[0.8, 0.9], NONE=[0.7, 0.7])
+    other = {
+        "precision": "bf16",
+        "device": "H100",
+        "threads": 8,
+        "commit": "def",
+        "versions": {"torch": "2.12.0", "numpy": "2.4.6"},
+    }
+    assert notes([*records[:-1], records[-1] | other]) == [
+        "precision differs: fp32 (7 runs), bf16 (1 runs).",
+        "device differs: CPU (7 runs), H100 (1 runs).",
+        "threads differs: 1 (7 runs), 8 (1 runs).",
+        "commit differs: abc (7 runs), def (1 runs).",
+        "torch differs: 2.11.0 (7 runs), 2.12.0 (1 runs).",
+    ]
+    alone = record("spectrogram", 0.5, precision="bf16", encoder="")
+    assert notes([*records, alone]) == []  # no encoder, so nothing to be precise about
+
+
+def pretraining(**changes):
+    base = {"kind": "pretraining", "run": "p", "method": "Sup.", "frontend": "linear"}
+    return base | {"corpus": "esc50", "seed": 2, "classes": 32, "final_loss": 3.2} | changes
+
+
+def test_failed_encoders_are_named():
+    def told(**changes):
+        return notes([*study(ASG=[0.8]), pretraining(**changes)])
+
+    # guessing among 32 classes: ln 32 = 3.4657, and nine tenths of it are 3.1192
+    assert told() == [
+        "Sup. (linear, esc50), seed 2, is near chance: its loss ends at 3.20, "
+        "guessing among 32 classes gives 3.47."
+    ]
+    assert len(told(final_loss=3.12)) == 1 and told(final_loss=3.11) == []
+    assert told(method="ASG") == [] and told(final_loss=None) == []
+    assert told(method="ASG", collapsed=True) == [
+        "ASG (linear, esc50), seed 2, collapsed: its encoder gives all clips nearly one embedding."
+    ]

@@ -1,0 +1,207 @@
+"""Published records are the runs' own numbers, and README's table is made from nothing else."""
+
+import json
+import re
+
+import pytest
+from made_records import study
+
+from asglib.data.workspace import Workspace
+from asglib.study import paper, plans, pool, profiles, publish
+from asglib.study.publish import ScorecardError
+from asglib.study.records import load_records, write_records
+
+SMALL, SMOKE = profiles.profile("small"), profiles.profile("smoke")
+MAIN = SMALL.pretraining.corpus
+BETTER = {"NONE": [0.70, 0.71, 0.72], "FT": [0.75, 0.765, 0.765], "ST": [0.70, 0.72, 0.71]}
+WORDS = "reproduced|partly|inconclusive|not tested|not reproduced"
+
+
+def records(**changes):
+    """Of the small profile's main corpus: ft-none can be judged on two tasks and three seeds."""
+    return [r | {"corpus": MAIN} | changes for r in study(**BETTER)]
+
+
+def table(path, found=None):
+    write_records(records() if found is None else found, path)
+    return path
+
+
+def line(text, claim):
+    return next(row for row in text.splitlines() if f"| {claim}" in row)
+
+
+# README
+
+
+def test_the_table_shows_claim_paper_ours_and_verdict(tmp_path):
+    text = publish.readme(table(tmp_path / "small.parquet"))
+    found = line(text, "FT - NONE = 2.2").split(" | ")
+    assert found[0].startswith("| FT, SF, FF outperforms NONE by 2.2%")
+    # differences 5, 5.5, 4.5; t = 4.303
+    assert found[2:] == ["+5.0 [+3.8, +6.2], 3 seeds", "reproduced |"]
+    assert line(text, "ST - NONE < 0 (SCV1").endswith(" | inconclusive |")
+    # no supervised run among the records: counted below, not shown as a row
+    assert "ASG - Sup. >= 0" not in text
+    assert "3 pretraining seeds, 18 records" in text and SMALL.differs in text
+
+
+def test_the_controls_stand_below_the_table(tmp_path):
+    """The mean of all tasks within a seed, then over seeds."""
+    found = study(SMALL.tasks, spectrogram=[0.8, 0.8, 0.8], ASG=[0.6, 0.6, 0.6])
+    found = [r | {"corpus": "" if r["method"] == "spectrogram" else MAIN} for r in found]
+    text = publish.readme(table(tmp_path / "small.parquet", found[:-1])).splitlines()[-1]
+    assert "spectrogram 80.0 ± 0.0 (3), untrained not tested" in text
+    assert "ASG 60.0 ± 0.0 (2 of 3)." in text
+
+
+def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
+    text = publish.readme(table(tmp_path / "small.parquet"))
+    claims = paper.read("asg").claims
+    ours = (claims["ours_minuend"] != "").sum()
+    rows = sum(row.startswith("| ") for row in text.splitlines()) - 1
+    told = re.search(r"Not tested: (\d+) claims .* and (\d+) that", text).groups()
+    waiting, rest = map(int, told)
+    assert rows >= 3 and rows + waiting == ours and rest == len(claims) - ours
+    counts = dict(re.findall(rf"(\d+) ({WORDS})[,.]", text)[::-1])
+    counts = {word: int(n) for n, word in re.findall(rf"(\d+) ({WORDS})[,.]", text)}
+    assert sum(counts.values()) == len(claims)
+    assert list(counts)[0] == "reproduced" and len(counts) == 5
+
+
+def test_one_changed_record_changes_the_table(tmp_path):
+    found = records()
+    before = publish.readme(table(tmp_path / "small.parquet", found))
+    assert publish.readme(table(tmp_path / "small.parquet", found)) == before
+    one = next(r for r in found if r["method"] == "FT")
+    one["value"] -= 0.06
+    after = publish.readme(table(tmp_path / "small.parquet", found))
+    assert line(before, "FT - NONE = 2.2") != line(after, "FT - NONE = 2.2")
+
+
+def test_a_smoke_table_says_that_it_is_no_evidence(tmp_path):
+    found = records(profile="smoke", corpus="toy")
+    text = publish.readme(table(tmp_path / "smoke.parquet", found))
+    assert text.splitlines()[0].count("No evidence") == 1
+    row = line(text, "FT - NONE = 2.2")
+    assert row.endswith("| +5.0 [+3.8, +6.2], 3 seeds | not tested |")
+    assert "0 reproduced, 0 partly, " in text
+
+
+def test_a_broken_record_is_told_and_stops_nothing(tmp_path):
+    found = records()
+    text = publish.readme(table(tmp_path / "small.parquet", [*found, {"kind": "evaluation"}]))
+    assert "Record ? lacks run, profile" in text and "reproduced |" in text
+
+
+def readme_file(path, inside="old 12.3"):
+    path.write_text(f"# Title\n\n<!-- scorecard -->\n{inside}\n<!-- /scorecard -->\n\nThe end.\n")
+    return path
+
+
+def test_the_readme_is_changed_between_its_marks_only(tmp_path):
+    path, found = readme_file(tmp_path / "README.md"), table(tmp_path / "small.parquet")
+    publish.write_readme(path, found)
+    text = path.read_text()
+    assert text.startswith("# Title\n\n<!-- scorecard -->\nProfile `small`")
+    assert text.endswith("<!-- /scorecard -->\n\nThe end.\n")
+    assert "old 12.3" not in text and publish.readme(found) in text
+    publish.write_readme(path, found)
+    assert path.read_text() == text, "twice is once"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: None,
+        lambda path: table(path, []),
+        lambda path: table(path, [{"kind": "pretraining", "run": "p"}]),
+        lambda path: path.write_bytes(b"PAR1"),
+    ],
+)
+def test_without_records_the_old_numbers_go_and_a_sentence_says_what_is_missing(tmp_path, make):
+    path, found = readme_file(tmp_path / "README.md"), tmp_path / "small.parquet"
+    make(found)
+    told = "no published records in .*small.*: run `python -m asglib reproduce --profile small`"
+    with pytest.raises(ScorecardError, match=told):
+        publish.write_readme(path, found)
+    text = path.read_text()
+    assert "12.3" not in text
+    assert "There is no scorecard. There are no published records" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no marks", "<!-- scorecard --> only one", "<!-- scorecard -->\n" * 2 + "<!-- /scorecard -->"],
+)
+def test_a_readme_without_its_marks_is_left_alone(tmp_path, text):
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(ScorecardError, match="needs the line <!-- scorecard -->"):
+        publish.write_readme(tmp_path / "README.md", table(tmp_path / "small.parquet"))
+    assert (tmp_path / "README.md").read_text() == text
+
+
+def test_every_report_behind_a_claim_is_a_notebook():
+    pages = publish.pages()
+    assert set(publish.BEHIND.values()) <= set(pages)
+    notebooks = [(publish.NOTEBOOKS / page).with_suffix(".ipynb") for page in pages.values()]
+    assert len(notebooks) >= 9 and all(path.is_file() for path in notebooks)
+    assert set(paper.read("asg").claims["table"]) - {""} <= set(publish.BEHIND)
+
+
+# publishing
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """Two planned evaluations and their pretraining; one evaluation is not finished."""
+    one, other = plans.evaluations(SMOKE, "NONE", SMOKE.tasks)[:2]
+    finished = {
+        one: {"kind": "x", "run": "evaluate-NONE-1", "value": 0.1 + 0.2, "a": 1.5e-5},
+        one.pretraining: {"kind": "pretraining", "run": "pretrain-NONE-1", "loss": None},
+    }
+    monkeypatch.setattr(plans, "everything", lambda profile: [one, other])
+    monkeypatch.setattr(pool, "available", lambda evaluations, workspace: (evaluations, {}))
+    monkeypatch.setattr(publish, "record_of", lambda config, workspace: finished.get(config))
+    workspace = Workspace(None, tmp_path / "runs")
+    return workspace, finished
+
+
+def test_records_are_published_to_the_bit_with_their_profile(workspace, tmp_path):
+    path = table(tmp_path / "smoke.parquet")  # what was there before goes
+    workspace, finished = workspace
+    assert publish.publish(SMOKE, workspace, path) == 2
+    expected = [{"profile": "smoke"} | r for r in reversed(finished.values())]
+    assert json.dumps(load_records(path)) == json.dumps(expected)
+
+
+def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspace, tmp_path):
+    path = table(tmp_path / "smoke.parquet")
+    workspace, finished = workspace
+    finished.clear()
+    told = "no finished run of the profile: run `python -m asglib reproduce --profile smoke`"
+    with pytest.raises(ScorecardError, match=told):
+        publish.publish(SMOKE, workspace, path)
+    assert len(load_records(path)) == 18
+
+
+def test_missing_runs_are_gathered_with_their_reasons(workspace, monkeypatch):
+    workspace, finished = workspace
+    one, other = plans.everything(None)
+    absent = {"musan": "is not there."}
+    monkeypatch.setattr(pool, "available", lambda evaluations, workspace: ([one], absent))
+    monkeypatch.setattr(pool, "collect", lambda able, profile, workspace, progress: [{"run": "a"}])
+    found = publish.gather([one, other], SMOKE, workspace)
+    assert found == ([{"run": "a"}], ["musan: is not there."])
+
+    def fails(able, profile, workspace, progress):
+        raise pool.StudyError("1 of 2 records are missing: boom")
+
+    monkeypatch.setattr(pool, "available", lambda evaluations, workspace: (evaluations, {}))
+    monkeypatch.setattr(pool, "collect", fails)
+    found, reasons = publish.gather([one, other], SMOKE, workspace)
+    assert found == [finished[one] | {"profile": "smoke"}]
+    assert reasons == [
+        "1 of 2 records are missing: boom",
+        f"1 runs whose data are there have no record: {pool.describe(other)}.",
+    ]

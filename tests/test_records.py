@@ -1,0 +1,139 @@
+"""Records: what is read is what was written, and what is broken is named and stops nothing."""
+
+import json
+import math
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT
+from made_records import record, study, write
+
+from asglib.study.notes import notes
+from asglib.study.records import (
+    ResultsError,
+    evaluations,
+    load_records,
+    missing_seeds,
+    set_aside,
+    write_records,
+)
+
+PUBLISHED = ROOT / "reports/records/small.parquet"
+
+
+def bits(records):
+    """As text: types, digits, order of fields, absent or null, all of it."""
+    return [json.dumps(one) for one in records]
+
+
+def test_records_are_read_from_both_layouts_and_unfinished_ones_are_not(tmp_path):
+    write(tmp_path, study(ASG=[0.8]))
+    write(tmp_path / "evaluation-ASG-0a1b", []).joinpath("record.json").write_text(
+        json.dumps(record(seed=5))
+    )
+    (tmp_path / "evaluation-ASG-0a1b" / "config.json").write_text("{}")
+    (tmp_path / ".123.07.json").write_text('{"kind": "eval')
+    assert [r["seed"] for r in load_records(tmp_path)] == [0, 0, 5]
+
+
+def test_no_records_say_what_to_do(tmp_path):
+    told = "no records at .*nowhere: run `python -m asglib reproduce`"
+    with pytest.raises(ResultsError, match=told):
+        load_records(tmp_path / "nowhere")
+
+
+AWKWARD = [
+    {"kind": "evaluation", "run": "a", "value": 0.1 + 0.2, "clips": ["a", "b"], "undefined": None},
+    {"run": "b", "kind": "pretraining", "clips": 2, "value": 1.5e-5, "versions": {"torch": "2"}},
+    {"kind": "evaluation", "run": "c", "value": None, "labels": [["x"], []], "clips": []},
+    {"kind": "pretraining", "run": "d", "value": 0, "versions": {"torch": "2", "numpy": "1"}},
+    {"kind": "x", "run": "ä", "big": 2**60, "true": True, "none": [None, 0.5], "deep": {"a": [{}]}},
+]
+
+
+def test_one_table_gives_every_record_back_to_the_bit(tmp_path):
+    write_records(AWKWARD, tmp_path / "records.parquet")
+    assert bits(load_records(tmp_path / "records.parquet")) == bits(AWKWARD)
+
+
+def test_every_published_record_comes_back_to_the_bit(tmp_path):
+    records = load_records(PUBLISHED)
+    assert len(records) == 511 and {r["kind"] for r in records} == {"evaluation", "pretraining"}
+    write_records(records, tmp_path / "again.parquet")
+    assert bits(load_records(tmp_path / "again.parquet")) == bits(records)
+    assert PUBLISHED.stat().st_size < 1e6
+
+
+def test_the_table_is_plain_where_it_can_be():
+    types = {field.name: str(field.type) for field in pq.read_schema(PUBLISHED)}
+    assert types["value"] == "double" and types["method"] == "string"
+    assert types["predictions"] == "list<element: int64>"
+
+
+BROKEN = {
+    "empty.json": "",
+    "cut.json": '{"kind": "eval',
+    "text.json": "no json",
+    "null.json": "null",
+    "list.json": "[1, 2]",
+    "nothing.json": "{}",
+    "nan.json": json.dumps(record(value=math.nan, run="nan.json")),
+    "percent.json": json.dumps(record(value=87.9, run="percent.json")),
+    "short.json": json.dumps({"kind": "evaluation", "run": "short.json"}),
+    "setting.json": json.dumps(record(setting="finetuned", run="setting.json")),
+    "clips.json": json.dumps(record(value=30) | {"clips": ["0.wav"], "run": "clips.json"}),
+    "marks.json": json.dumps(record(value=30) | {"correct": [0.5] * 40, "run": "marks.json"}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_record_is_named_set_aside_and_missing(tmp_path, name):
+    folder = write(tmp_path, study(NONE=[0.7, 0.7], ASG=[0.8, 0.8])[:-1])
+    (folder / name).write_text(BROKEN[name])
+    records = load_records(folder)
+    table = evaluations(records)
+    assert len(table) == 7
+    holes = missing_seeds(table)[["method", "key", "seed"]].values.tolist()
+    assert holes == [["ASG", "fsdd/speaker", 1]]
+    (told,) = set_aside(records)
+    assert name in told and "\n" not in told and told in notes(records)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"no table"])
+def test_a_broken_table_is_named(tmp_path, content):
+    path = tmp_path / "small.parquet"
+    path.write_bytes(content)
+    (told,) = set_aside(load_records(path))
+    assert str(path) in told and evaluations(load_records(path)).empty
+
+
+def test_two_profiles_and_two_records_of_one_run_are_refused():
+    records = study(NONE=[0.7])
+    told = r"profiles .*NONE-fsdd/digit.* \(small\) and other \(smoke\)"
+    with pytest.raises(ResultsError, match=told):
+        evaluations([*records, record("ASG", 0.9, profile="smoke", run="other")])
+    told = (
+        r"NONE \(linear, frozen, pretrained on esc50\) on fsdd/digit, seed 0, is recorded 2 times"
+    )
+    with pytest.raises(ResultsError, match=told + r", by NONE-fsdd/digit.*, again: keep one"):
+        evaluations([*records, record("NONE", 0.9, run="again")])
+
+
+def test_evaluations_stand_in_the_order_of_the_methods():
+    other = [{"kind": "pretraining"}, {"kind": "sensitivity"}]
+    rows = evaluations([*other, *study(spectrogram=[0.5], ASG=[0.8], NONE=[0.7])])
+    assert list(rows["method"].unique()) == ["NONE", "ASG", "spectrogram"] and len(rows) == 6
+    assert evaluations([]).empty and missing_seeds(evaluations([])).empty
+
+
+def test_what_is_undefined_is_no_number_and_no_hole():
+    rows = evaluations([record(value=None, undefined="no positives"), record("NONE", 0.5)])
+    assert math.isnan(rows["value"][1]) and missing_seeds(rows).empty
+
+
+def test_missing_seeds_are_named():
+    records = study(NONE=[0.7, 0.7, 0.7], ASG=[0.8, 0.8, 0.8])
+    del records[-2]
+    holes = missing_seeds(evaluations(records))
+    assert holes[["method", "key", "seed"]].values.tolist() == [["ASG", "fsdd/speaker", 1]]
+    assert missing_seeds(evaluations(study(NONE=[0.7], ASG=[0.8]))).empty

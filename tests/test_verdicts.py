@@ -1,0 +1,187 @@
+"""Verdicts: the rule case by case, the weakest pair, and a paper's claims against made records."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from made_records import SMALL, TASKS, record, study
+
+from asglib.study import paper, verdicts
+from asglib.study.comparison import Cell
+from asglib.study.records import evaluations
+from asglib.study.verdicts import Judged, Verdict, judge, verdict, weakest
+
+ASG = paper.read("asg")
+SMOKE = SimpleNamespace(**vars(SMALL) | {"name": "smoke", "evidence": False})
+
+
+def claim(**changes):
+    base = {"direction": ">", "stated": float("nan"), "rounding": 0.05}
+    return SimpleNamespace(**base | changes)
+
+
+def cell(low, mean, high, unit="seeds"):
+    return Cell(mean, low, high, 3, unit=unit, note="nothing in common")
+
+
+@pytest.mark.parametrize(
+    ("rule", "interval", "word"),
+    [
+        ({}, (0.5, 1.0, 1.5), "reproduced"),
+        ({"stated": 1.4}, (0.5, 1.0, 1.5), "reproduced"),
+        ({"stated": 1.5}, (2.0, 3.0, 4.0), "reproduced"),  # more than claimed
+        ({"stated": 2.2}, (0.5, 1.0, 1.5), "partly"),  # the right side, too small
+        ({"stated": 1.5}, (0.5, 1.0, 1.46), "reproduced"),  # 1.46 and 1.5: the same in print
+        ({"stated": 1.5}, (0.5, 1.0, 1.44), "partly"),
+        ({"stated": 2.0}, (-0.5, 1.0, 1.96), "inconclusive"),
+        ({"stated": 2.0}, (-0.5, 1.0, 1.94), "not reproduced"),
+        ({}, (-0.5, 1.0, 2.5), "inconclusive"),
+        ({}, (0.0, 1.0, 2.0), "inconclusive"),
+        ({"stated": 2.0}, (-0.5, 1.0, 2.5), "inconclusive"),  # 0 and the size are possible
+        ({"stated": 2.0}, (-0.5, 0.1, 0.8), "not reproduced"),  # 0 is, the size is not
+        ({}, (1.0, 1.0, 1.0), "partly"),  # no spread between seeds is no certainty
+        ({}, (-2.5, -1.0, 0.5), "inconclusive"),  # the mean decides nothing
+        ({}, (-1.5, -1.0, -0.5), "not reproduced"),
+        ({}, (0.0, 0.0, 0.0), "not reproduced"),
+        ({"direction": "<"}, (-1.5, -1.0, -0.5), "reproduced"),
+        ({"direction": "<"}, (0.5, 1.0, 1.5), "not reproduced"),
+        ({"direction": "<"}, (-2.0, -0.5, 1.0), "inconclusive"),
+        ({"direction": "<", "stated": 1.5}, (-1.44, -1.0, -0.5), "partly"),
+        ({"direction": ">="}, (0.0, 0.5, 1.0), "reproduced"),
+        ({"direction": ">="}, (0.0, 0.0, 0.0), "partly"),
+        ({"direction": ">="}, (-1.0, -0.5, 0.0), "inconclusive"),
+        ({"direction": ">="}, (-1.0, -0.5, -0.1), "not reproduced"),
+    ],
+)
+def test_the_rule(rule, interval, word):
+    assert verdict(claim(**rule), cell(*interval), SMALL).word == word
+
+
+def test_smoke_one_seed_and_nothing_are_no_reproduction():
+    found = verdict(claim(), cell(0.5, 1, 1.5), SMOKE)
+    assert found == ("not tested", "smoke is not evidence")
+    found = verdict(claim(), cell(0.5, 1, 1.5, "clips"), SMALL)
+    assert found == ("partly", "one pretraining seed")
+    found = verdict(claim(), cell(*[np.nan] * 3, ""), SMALL)
+    assert found == ("not tested", "nothing in common")
+
+
+def named(word, mean):
+    return Judged(f"{word} {mean}", cell(mean - 1, mean, mean + 1), Verdict(word), None)
+
+
+def test_the_worst_verdict_is_the_weakest():
+    words = ["not reproduced", "not tested", "inconclusive", "partly", "reproduced"]
+    for worse, better in zip(words, words[1:]):
+        pair = [named(better, -9.0), named(worse, 9.0)]
+        assert weakest(claim(), pair).verdict.word == worse, (worse, better)
+
+
+def test_among_equals_the_smallest_on_the_claimed_side_is_the_weakest():
+    pair = [named("inconclusive", 1.0), named("inconclusive", -2.0), named("inconclusive", 3.0)]
+    assert weakest(claim(), pair).cell.mean == -2
+    assert weakest(claim(direction=">="), pair).cell.mean == -2
+    assert weakest(claim(direction="<"), pair).cell.mean == 3
+
+
+def judged(records, claims=ASG.claims, profile=SMALL):
+    return judge(evaluations(records), claims, profile).set_index("id")
+
+
+def moved(**values):
+    """Three seeds of each at about these values, with unequal spread."""
+    records = []
+    for method, value in values.items():
+        records += study(**{method: [value, value + 0.011, value - 0.008 - value / 100]})
+    return records
+
+
+def test_a_scorecard():
+    found = judged(moved(NONE=0.70, ST=0.70, FT=0.75, SF=0.72, FF=0.69))
+    assert list(found.index) == list(ASG.claims["id"])
+    columns = ["section", "table", *verdicts.SHOWN, *verdicts.NUMBERS]
+    assert list(found.columns) == columns
+    assert found.loc["ft-none", "verdict"] == "reproduced"
+    assert found.loc["ft-none", "paper"] == "FT - NONE = 2.2 (Average, frozen)"
+    ours = found.loc["ft-none", "ours"]
+    assert ours.startswith("+5.0 [+4.9") and ours.endswith("3 seeds")
+    assert found.loc["ff-none", "verdict"] == "not reproduced"
+    assert found.loc["moves-none", "verdict"] == "not reproduced"  # as its weakest move
+    assert found.loc["moves-none", "ours"].startswith("FF - NONE: -1.0")
+    limits = found["limits"]
+    assert "the mean over our tasks stands in for librispeech" in limits["ft-st"]
+    assert "fsdd/digit stands in for speech_commands_v1" in limits["st-negative-scv1"]
+    assert "no record of nsynth or notes/family or notes" in limits["st-negative-ns"]
+    assert found.loc["linear-frozen", "verdict"] == "not tested"
+    assert "ASG has no record" in limits["linear-frozen"]
+    assert found.loc["w2v-ns", ["ours", "verdict"]].tolist() == ["", "not tested"]
+    assert "Wav2Vec2.0" in limits["w2v-ns"]
+    assert "no records of the first pretraining corpus" in limits["data-audioset-frozen"]
+    assert found.loc["sup-frozen-vc", "verdict"] == "not tested"
+    measurable = ASG.claims.set_index("id")["ours_minuend"] != ""
+    assert found["measurable"].tolist() == measurable.tolist()
+
+
+def test_numbers_are_turned_to_the_claimed_side():
+    values = {"NONE": [0.70, 0.71, 0.72], "FT": [0.75, 0.765, 0.765], "ST": [0.66, 0.68, 0.69]}
+    found = judged(study(**values))
+    ft, st = found.loc["ft-none"], found.loc["st-negative-scv1"]
+    # differences 5, 5.5, 4.5: half-width 4.303 * 0.5 / sqrt(3) = 1.24
+    assert ft[["low", "mean", "high"]].tolist() == pytest.approx([3.76, 5, 6.24], abs=0.01)
+    assert ft["direction"] == "as claimed (interval clear of 0)" and ft["stated"] == 2.2
+    # claimed to be lower; differences -4, -3, -3: half-width 4.303 * 0.577 / sqrt(3) = 1.43
+    assert st["ours"] == "-3.3 [-4.8, -1.9], 3 seeds"
+    assert st[["low", "mean", "high"]].tolist() == pytest.approx([1.9, 3.33, 4.77], abs=0.01)
+    assert found.loc["sup-frozen-vc", "direction"] == "not measured"
+
+
+def test_where_an_interval_lies_in_words():
+    assert verdicts.side(0.1, 1, 2) == "as claimed (interval clear of 0)"
+    assert verdicts.side(-0.1, 1, 2) == "as claimed (interval reaches 0)"
+    assert verdicts.side(-2, -1, -0.1) == "opposite (interval clear of 0)"
+    assert verdicts.side(-1, 0, 1) == "no difference (interval reaches 0)"
+
+
+def test_a_claim_about_every_data_set_is_judged_by_its_weakest():
+    """ "On all datasets": a large gain on one task is no gain on another."""
+
+    def of(other):
+        records = study(TASKS[:1], **{"Sup.": [0.5, 0.51, 0.52], "ASG": [0.8, 0.811, 0.822]})
+        records += study(TASKS[1:], **{"Sup.": [0.7, 0.71, 0.72], "ASG": other})
+        return judged(records).loc["sup-frozen-all"]
+
+    worse, unsure = of([0.6, 0.611, 0.622]), of([0.72, 0.70, 0.72])
+    better = of([0.8, 0.811, 0.822])
+    assert worse["verdict"] == "not reproduced" and unsure["verdict"] == "inconclusive"
+    assert worse["ours"].startswith(f"ASG - Sup. on {TASKS[1]}: -9.9 [")
+    assert better["verdict"] == "reproduced" and better["mean"] == pytest.approx(10.1)
+
+
+def test_two_corpora_and_a_profile_that_is_no_evidence():
+    records = [
+        r | {"corpus": corpus}
+        for corpus, gain in (("first", 0.1), ("second", -0.1))
+        for r in moved(NONE=0.5, ASG=0.5 + gain)
+    ]
+    found = judged(records)
+    assert found.loc["data-audioset-frozen", "verdict"] == "reproduced"
+    assert found.loc["data-vggsound-frozen", "verdict"] == "not reproduced"
+    assert "no records of the main" in found.loc["ft-none", "limits"]
+    found = judged([r | {"profile": "smoke"} for r in records], profile=SMOKE)
+    assert set(found["verdict"]) == {"not tested"}
+    assert "smoke is not evidence" in found.loc["data-audioset-frozen", "limits"]
+
+
+def test_one_seed_is_never_more_than_partly():
+    records = [record(m, v, key) for m, v in (("FT", 36), ("NONE", 24)) for key in TASKS]
+    found = judged(records).loc["ft-none"]
+    assert found["verdict"] == "partly" and "one pretraining seed" in found["limits"]
+
+
+@pytest.mark.parametrize("name", ["asg", "cpc", "augmented", "audio2vec"])
+def test_no_record_tests_nothing_and_says_why(name):
+    claims = paper.read(name).claims
+    for found in (judged([], claims), judged(moved(NONE=0.5, ASG=0.6), claims)):
+        assert len(found) == len(claims) >= 19 and (found["limits"] != "").all()
+        if name != "asg":
+            assert set(found["verdict"]) == {"not tested"}
