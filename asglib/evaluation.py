@@ -19,6 +19,7 @@ from asglib.batches import Batch, random_crops
 from asglib.config import Downstream, Frontend, seed_of
 from asglib.encoder import Encoder
 from asglib.frontend import LogSpectrogram
+from asglib.loss import objective
 from asglib.processes import Machine
 from asglib.training import Training, optimise
 
@@ -106,13 +107,6 @@ def parts(split: np.ndarray, targets: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The rows of the training and of the test part that have a label in this task."""
     known = (targets >= 0).numpy() if targets.ndim == 1 else np.ones(len(targets), bool)
     return np.flatnonzero((split == "train") & known), np.flatnonzero((split == "test") & known)
-
-
-def objective(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy for class ids [B], binary cross-entropy for several labels [B, C]."""
-    if target.ndim == 2:
-        return F.binary_cross_entropy_with_logits(logits, target.float())
-    return F.cross_entropy(logits, target)
 
 
 def rate(config: Downstream, epoch: int) -> float:

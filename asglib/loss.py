@@ -1,4 +1,4 @@
-"""NT-Xent (paper section 2.3, equations 1 and 2)."""
+"""NT-Xent (paper section 2.3, equations 1 and 2), and cross-entropy where there are labels."""
 
 from __future__ import annotations
 
@@ -50,3 +50,10 @@ def gather(z: Tensor) -> tuple[Tensor, int]:
     padded = F.pad(z, (0, 0, 0, max(rows) - len(z)))
     everyone = [part[:count] for part, count in zip(collective.allgather(padded), rows)]
     return torch.cat(everyone), sum(rows[: dist.get_rank()])
+
+
+def objective(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy for class ids [B], binary cross-entropy for several labels [B, C]."""
+    if target.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, target.float())
+    return F.cross_entropy(logits, target)

@@ -31,6 +31,28 @@ def efficientnet_b0() -> nn.Module:
     return timm.create_model("efficientnet_b0", in_chans=1, num_classes=0, global_pool="max")
 
 
+class ByolA(nn.Module):
+    """BYOL-A's encoder: [B, 1, F, T] -> [B, dim] for F of 64; from its description alone (D43).
+
+    Three blocks of 3 x 3 convolutions halve both axes, two linear layers follow on each frame, and
+    the mean and the maximum over time are added.
+    """
+
+    def __init__(self, bins: int = 64, channels: int = 64, dim: int = 2048):
+        super().__init__()
+        blocks = []
+        for before in (1, channels, channels):
+            blocks += [_convolution(before, channels, (3, 3), (1, 1)), nn.ReLU(), nn.MaxPool2d(2)]
+        self.blocks = nn.Sequential(*blocks)
+        first, second = nn.Linear(channels * (bins // 8), dim), nn.Linear(dim, dim)
+        self.frames = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+        self.num_features = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.frames(self.blocks(x).flatten(1, 2).transpose(1, 2))
+        return x.mean(1) + x.amax(1)
+
+
 class Audio2Vec(nn.Module):
     """The encoder of Audio2Vec's table 1: [B, 1, F, T] -> [B, dim]; T and F of 32 or more.
 
@@ -163,6 +185,7 @@ NETWORKS = {
     "resnet18": resnet18,
     "tiny": tiny,
     "efficientnet_b0": efficientnet_b0,
+    "byol_a": ByolA,
     "audio2vec": Audio2Vec,
     "audio2vec-large": audio2vec_large,
     "cpc": Cpc,

@@ -31,7 +31,10 @@ CLASSES = {
     "order": ("event first", "click first"),
 }
 CORPORA = {"toy": PATTERNS, "toy-a": PATTERNS[::2], "toy-b": PATTERNS[1::2]}  # a and b share none
+CORPORA |= {"toy-scenes": PATTERNS}
 CLIPS = {"train": 64, "test": 64}  # of each pattern: test clips are draws of their own
+SCENES, PARTS = "toy-scenes", 5  # a scene is five clips long, for methods that need context
+SCENE_CLIPS = {"train": 32, "test": 16}
 
 
 def _phase(hertz: float | np.ndarray, samples: int) -> np.ndarray:
@@ -95,12 +98,28 @@ def clip(factors: dict[str, int], rng: np.random.Generator, patterns=PATTERNS) -
     return np.clip(wave, -1, 1).astype(np.float32)
 
 
+def scene(factors: dict[str, int], rng: np.random.Generator, patterns=PATTERNS) -> np.ndarray:
+    """PARTS clips one after another: one pattern and register, direction and order drawn anew.
+
+    So the context tells pattern and register, and nothing of direction and order.
+    """
+    parts = []
+    for _ in range(PARTS):
+        drawn = {"direction": int(rng.integers(2)), "order": int(rng.integers(2))}
+        parts.append(clip(factors | drawn, rng, patterns))
+    return np.concatenate(parts)
+
+
 def plan(corpus: str) -> pd.DataFrame:
     """The index of a corpus: every combination of factors equally often in each split."""
     classes = CLASSES | {"pattern": CORPORA[corpus]}
+    counts = CLIPS
+    if corpus == SCENES:
+        classes = {name: classes[name] for name in ("pattern", "register")}
+        counts = SCENE_CLIPS
     combinations = list(itertools.product(*classes.values()))
     rows = []
-    for split, count in CLIPS.items():
+    for split, count in counts.items():
         for number in range(count * len(CORPORA[corpus])):
             names = combinations[number % len(combinations)]
             rows.append((f"{split}/{number:04d}.flac", *names, split, -1, np.nan, np.nan, ""))
@@ -120,7 +139,8 @@ def build(folder: Path) -> pd.DataFrame:
         if not (folder / row.path).exists():
             ids = {key: names.index(getattr(row, key)) for key, names in classes.items()}
             rng = np.random.default_rng((corpus, row.split == "test", number))
-            _write(folder / row.path, clip(ids, rng, classes["pattern"]))
+            make = scene if folder.name == SCENES else clip
+            _write(folder / row.path, make(ids, rng, classes["pattern"]))
     return index
 
 

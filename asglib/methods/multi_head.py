@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from asglib.batches import Batch
 from asglib.config import Pretraining
-from asglib.evaluation import objective
+from asglib.loss import objective
 from asglib.methods import contract
 from asglib.methods.contract import seeded
 

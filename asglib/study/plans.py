@@ -26,17 +26,16 @@ def pretraining(
     settings = METHODS[method]
     room = type(settings).__module__.rpartition(".")[2]
     recipe = dict(profile.recipes.get(method, {}))
-    if method == "untrained":
+    if method.startswith("untrained"):
         recipe |= {"epochs": 0, "warmup_epochs": 0}
-    return replace(
-        profile.pretraining,
-        method=method,
-        settings=change(settings, **profile.settings.get(room, {})),
-        seed=seed,
-        frontend=front_end(profile, mel),
-        corpus=corpus or profile.pretraining.corpus,
-        **recipe,
-    )
+    shared = {
+        "method": method,
+        "settings": change(settings, **profile.settings.get(room, {})),
+        "seed": seed,
+        "frontend": front_end(profile, mel),
+        "corpus": corpus or profile.pretraining.corpus,
+    }
+    return replace(profile.pretraining, **(shared | recipe))
 
 
 def evaluations(
@@ -49,18 +48,16 @@ def evaluations(
 ) -> list[Evaluation]:
     """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder."""
     training = profile.fine_tuning if setting == "fine-tuned" else profile.frozen
-    return [
-        Evaluation(
-            None if method == "spectrogram" else pretraining(profile, method, seed, mel, corpus),
-            *task.split("/"),
-            setting,
-            training,
-            seed,
-            front_end(profile, mel),
-        )
-        for seed in profile.seeds
-        for task in tasks
-    ]
+    found = []
+    for seed in profile.seeds:
+        pre, frontend = None, front_end(profile, mel)
+        if method != "spectrogram":
+            pre = pretraining(profile, method, seed, mel, corpus)
+            frontend = pre.frontend
+        found += [
+            Evaluation(pre, *task.split("/"), setting, training, seed, frontend) for task in tasks
+        ]
+    return found
 
 
 def controls(
@@ -110,6 +107,16 @@ def evaluation(profile: Profile) -> list[Evaluation]:
         found += evaluations(profile, method, profile.evaluation_tasks)
         found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned")
     return found
+
+
+def compared(profile: Profile) -> list[Evaluation]:
+    """Every system of the compared papers, with the control of its encoder, frozen.
+
+    One seed where the profile is no evidence.
+    """
+    profile = profile if profile.evidence else replace(profile, seeds=profile.seeds[:1])
+    methods = [*(name for name in METHODS if name not in ("Sup.", *ABLATION)), "NONE", "ASG"]
+    return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
 
 
 def shown_encoders(profile: Profile) -> list[Evaluation]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
 from asglib.methods import asg
+from asglib.study import systems
 
 ABLATION = ("NONE", "ST", "FT", "SF", "FF", "ASG")  # table 4, and ASG beside it
 
@@ -52,6 +53,8 @@ _few_steps = Pretraining(
     clips_per_epoch=2_048,
     lr_per_256=4.0,  # few steps: what a short trial on the embedded corpus wanted, D19
 )
+# the rate of the supervised model, found on held-out training clips of the embedded corpus, D53
+_supervised = {"optimizer": "adamw", "lr_per_256": 0.04}
 _toy_tasks = ("toy/pattern", "toy/register", "toy/direction", "toy/order")
 
 SMOKE = Profile(
@@ -71,7 +74,8 @@ SMOKE = Profile(
     fine_tuned_tasks=("toy/direction", "toy/register"),
     corpora=("toy-a", "toy-b"),
     corpora_tasks=("toy-a/order", "toy-b/order"),
-    settings={"asg": {"head": (256, 64)}},
+    settings=systems.SMALL_SETTINGS | {"asg": {"head": (256, 64)}},
+    recipes=systems.few_steps(64, "cpc-tiny", 80, 32, "toy-scenes") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=3, drop_epoch=2),
     evidence=False,
     differs="synthesised clips of about a second, a tiny encoder and minutes of training: it shows "
@@ -93,7 +97,8 @@ SMALL = Profile(
     fine_tuned_tasks=_small_tuned,
     corpora=("esc50+notes", "esc50+fsdd"),
     corpora_tasks=_small_tuned,
-    settings={"asg": {"head": (512, 128)}},
+    settings=systems.SMALL_SETTINGS | {"asg": {"head": (512, 128)}},
+    recipes=systems.few_steps(96, "cpc-small", 100, 32, "esc50") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=6, drop_epoch=4),
     differs=f"{_small_data}, {_few_steps.epochs} epochs of {_few_steps.clips_per_epoch:,} clips "
     f"instead of 50 of 1.8 million, segments of {_few_steps.frames} frames instead of 300, a "
@@ -140,7 +145,8 @@ PAPER = Profile(
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),
     # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet
-    recipes={"Sup.": {"batch": 1024, "lr_per_256": 0.1, "epochs": 30, "warmup_epochs": 0}},
+    recipes=systems.PAPER
+    | {"Sup.": {"batch": 1024, "lr_per_256": 0.1, "epochs": 30, "warmup_epochs": 0}},
 )
 
 _two_steps = {"batch": 8, "epochs": 1, "warmup_epochs": 0, "clips_per_epoch": 16}
@@ -150,7 +156,7 @@ REHEARSAL = replace(  # the paper profile's data, networks and plans, cut to two
     PAPER,
     name="rehearsal",
     pretraining=replace(PAPER.pretraining, **_two_steps),
-    recipes={"Sup.": {**PAPER.recipes["Sup."], **_two_steps}},
+    recipes={name: {**recipe, **_two_steps} for name, recipe in PAPER.recipes.items()},
     frozen=Downstream(**_few_clips),
     fine_tuning=Downstream(**_few_clips),
     evidence=False,

@@ -18,6 +18,7 @@ BUILDERS = {
     "toy": toy.build,
     "toy-a": toy.build,
     "toy-b": toy.build,
+    "toy-scenes": toy.build,
     "desed": sounds.desed,
     "tut2018": sounds.tut2018,
     "birds2018": sounds.birds2018,

@@ -1,0 +1,89 @@
+"""How the compared systems are pretrained: each paper's own numbers, and those of small studies.
+
+A recipe is what the pretraining of a method changes of the profile's (numbers of the papers:
+augmented contrastive learning 3.1, CPC 3.1 and 3.2, Audio2Vec 4, BYOL-A's own).
+"""
+
+from __future__ import annotations
+
+from asglib.config import Frontend
+from asglib.methods import (
+    METHODS,
+    audio2vec,
+    autoencoder,
+    byol_a,
+    cola,
+    cpc,
+    multi_head,
+    temporal_gap,
+    triplet,
+)
+
+MEL = Frontend(window=400, n_mels=64, f_min=60.0, f_max=7_800.0)  # 25 ms, 10 ms; D51
+FAMILIES = {  # the methods of a recipe, by the files of their settings
+    "COLA": (cola,),
+    "BYOL-A": (byol_a,),
+    "CPC": (cpc,),
+    "Audio2Vec": (audio2vec, autoencoder, multi_head),
+    "slow": (temporal_gap, triplet),
+}
+SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
+SYSTEMS = ("COLA", "BYOL-A", "CPC", "CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder")
+
+
+def recipes(by_family: dict[str, dict], sliced: dict | None = None) -> dict[str, dict]:
+    """Method -> what its pretraining changes; `sliced` is added for the methods of SLICED."""
+    found = {}
+    for family, files in FAMILIES.items():
+        modules = {file.__name__ for file in files}
+        for name, settings in METHODS.items():
+            if type(settings).__module__ in modules:
+                more = sliced if name in SLICED and sliced else {}
+                found[name] = by_family[family] | more
+    return found
+
+
+def _adam(rate: float, batch: int) -> dict:
+    return {
+        "optimizer": "adam",
+        "lr_per_256": rate * 256 / batch,
+        "batch": batch,
+        "weight_decay": 0.0,
+        "warmup_epochs": 0,
+    }
+
+
+_slices = {"encoder": "audio2vec", "frontend": MEL, "frames": 96, "epochs": 214}  # 1.5 M steps
+PAPER = recipes(
+    {
+        "COLA": _adam(1e-3, 128)  # length of training not given
+        | {"encoder": "efficientnet_b0", "frontend": MEL, "frames": 96},
+        "BYOL-A": _adam(3e-4, 256)
+        | {"encoder": "byol_a", "frontend": MEL, "frames": 96, "epochs": 100},
+        "CPC": _adam(1e-4, 256)  # 400,000 steps of 10 s
+        | {"encoder": "cpc", "frames": 1_000, "epochs": 57},
+        "Audio2Vec": _adam(1e-3, 256) | _slices,
+        "slow": _adam(1e-4, 256) | _slices,
+    }
+)
+
+
+def few_steps(frames: int, cpc_encoder: str, cpc_frames: int, batch: int, scenes: str) -> dict:
+    """The recipes of a small study: one rate and schedule for all, small networks (D52)."""
+    common = _adam(1e-3, batch)
+    mel = common | {"frontend": MEL, "frames": frames}
+    slices = mel | {"encoder": "audio2vec"}
+    families = {
+        "COLA": mel,
+        "BYOL-A": mel,
+        "CPC": common | {"encoder": cpc_encoder, "frames": cpc_frames},
+        "Audio2Vec": slices,
+        "slow": slices,
+    }
+    return recipes(families, {"corpus": scenes})
+
+
+SMALL_SETTINGS = {  # of methods, by file
+    "cola": {"similarity_deviation": 0.01},  # D42
+    "byol_a": {"head": (256, 64), "memory": 256},
+}

@@ -1,0 +1,180 @@
+"""Audio2Vec and its family (3, 4): slices, decoder, gaps, triplets, and that nothing can cheat."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import gen, small
+from scipy import stats
+from torch import nn
+
+from asglib import encoder
+from asglib.batches import Batch
+from asglib.config import ConfigError, Frontend
+from asglib.frontend import LogSpectrogram
+from asglib.methods import METHODS, slices, temporal_gap, triplet
+from asglib.methods.contract import Material
+from asglib.study.systems import MEL
+
+FAMILY = ("CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder", "MultiHead")
+
+
+def config_of(name, frames=64):
+    return small(
+        method=name, settings=METHODS[name], frames=frames, encoder="audio2vec", frontend=MEL
+    )
+
+
+def build(name, frames=64):
+    config = config_of(name, frames)
+    network = encoder.build("audio2vec", config.frontend)
+    network.standardise(batch(config).crops[:, 0])
+    return config.settings.build(config, Material(network, None, 4, False)), config
+
+
+def batch(config, clips=8):
+    settings = config.settings
+    length = settings.samples(config)
+    t = torch.arange(length) / 16_000
+    pitch = 250 + 400 * torch.arange(clips)[:, None]
+    waves = 0.4 * torch.sin(2 * math.pi * pitch * t * (1 + 0.2 * t)) * torch.exp(-3 * (t % 0.4))
+    noise = 0.01 * torch.randn(clips, settings.crops, length, generator=gen())
+    return Batch(waves[:, None] + noise, torch.arange(clips), torch.arange(clips) % 4)
+
+
+def test_a_slice_shares_no_sample_with_its_neighbour_at_the_papers_numbers():
+    def leaks(window, gap):
+        waves = torch.randn(1, 488 * 160, generator=gen())
+        changed = waves.clone()
+        end = 96 * 160 - (160 - window // 2) + 80  # the last sample that slice 0 sees
+        changed[:, :end] += 1
+        frontend = LogSpectrogram(Frontend(window=window, n_mels=64, f_min=60, f_max=7_800))
+        one, two = (slices.cut(frontend(w), 96, 2, gap)[:, 1] for w in (waves, changed))
+        return (one - two).abs().max().item()
+
+    assert leaks(400, 2) == 0 and leaks(400, 0) > 0.1 and leaks(512, 2) > 0
+
+
+def test_slices_stand_where_the_paper_puts_them():
+    assert slices.span(96, 2, 2) == 488
+    counted = torch.arange(488.0).expand(1, 1, -1)
+    starts = slices.cut(counted, 96, 2, 2)[0, :, 0]
+    assert starts[:, 0].tolist() == [0, 98, 196, 294, 392] and starts[4, -1] == 487
+
+
+def test_the_decoder_has_the_weights_counted_by_hand_and_a_linear_end():
+    decoder = slices.Decoder(512, 1, (64, 96))
+    assert sum(p.numel() for p in decoder.parameters()) == 126_262
+    out = decoder(torch.randn(5, 512, generator=gen()))
+    assert out.shape == (5, 1, 64, 96) and out.min() < 0 < out.max()
+
+
+def test_cbow_sees_all_but_the_middle_and_skip_gram_the_middle_alone():
+    for name, seen in (("CBoW", [0, 1, 3, 4]), ("SG", [2])):
+        method, config = build(name)
+        data = batch(config)
+        method.eval()
+        taken = []
+        original = method.encoder.embed
+        method.encoder.embed = lambda s, taken=taken, original=original: (
+            taken.append(s),
+            original(s),
+        )[1]
+        method(data, gen())
+        whole = slices.cut(method.encoder.spectrogram(data.crops[:, 0]), 64, 2, 2)
+        assert torch.equal(taken[0], whole[:, seen].flatten(0, 1))
+
+
+def test_the_loss_of_a_constant_is_the_variance_of_standardised_slices():
+    method, config = build("AutoEncoder")
+    method.decoder = Constant()
+    data = batch(config)
+    spectrogram = method.encoder.spectrogram(data.crops[:, 0])
+    target = (spectrogram - method.encoder.mean) / method.encoder.std
+    assert method(data, gen()).item() == pytest.approx(target.square().mean().item(), rel=1e-5)
+    assert 0.8 < target.square().mean() < 1.2
+
+
+class Constant(nn.Module):
+    def forward(self, z):
+        return torch.zeros(len(z), 1, 1, 1)
+
+
+def test_gaps_are_uniform_and_slices_inside_in_random_order():
+    starts, gap = temporal_gap.draw(20_000, 200, gen())
+    assert starts.min() >= 0 and starts.max() <= 200
+    distance = (starts[:, 0] - starts[:, 1]).abs()
+    assert torch.equal(distance.float() / 200, gap)
+    assert stats.kstest(gap.numpy(), "uniform").statistic < 0.015
+    assert (starts[:, 0] > starts[:, 1]).float().mean().item() == pytest.approx(0.5, abs=0.02)
+    near = starts.min(1).values[gap < 0.1].double()
+    assert near.mean().item() == pytest.approx(95, abs=4)
+
+
+def test_the_gaps_loss_lies_between_a_half_and_ln_2():
+    gap = torch.rand(100_000, generator=gen()).clamp(1e-4, 1 - 1e-4)
+    constant = F.binary_cross_entropy_with_logits(torch.zeros_like(gap), gap)
+    best = F.binary_cross_entropy_with_logits(gap.logit(), gap)
+    assert constant.item() == pytest.approx(math.log(2)) and best.item() == pytest.approx(0.5, abs=5e-3)
+    method, config = build("TemporalGap")
+    assert method(batch(config), gen()).item() == pytest.approx(math.log(2), abs=0.1)
+
+
+def test_the_gaps_slices_are_those_that_were_drawn():
+    method, config = build("TemporalGap")
+    method.eval()
+    data = batch(config)
+    spectrogram = method.encoder.spectrogram(data.crops[:, 0])
+    starts, _ = temporal_gap.draw(8, 328 - 64, gen(4))
+    taken = []
+    method.encoder.embed = lambda s: (taken.append(s), torch.zeros(len(s), 128))[1]
+    method(data, gen(4))
+    for i in range(8):
+        for side in range(2):
+            start = int(starts[i, side])
+            assert torch.equal(taken[0][side * 8 + i], spectrogram[i, :, start : start + 64])
+
+
+def test_semi_hard_triplets_by_a_loop():
+    a, p = (F.normalize(torch.randn(9, 4, generator=gen(i)), dim=1) for i in (1, 2))
+    total = 0.0
+    for i in range(9):
+        own = (a[i] - p[i]).square().sum().item()
+        others = [(a[i] - p[j]).square().sum().item() for j in range(9) if j != i]
+        farther = [x for x in others if x > own]
+        total += max(own - (min(farther) if farther else max(others)) + 0.1, 0) / 9
+    assert triplet.semi_hard(a, p, 0.1).item() == pytest.approx(total, abs=1e-5)
+
+
+def test_collapsed_triplets_stick_at_the_margin_and_random_ones_lie_2_apart():
+    ones = F.normalize(torch.ones(6, 8), dim=1)
+    assert triplet.semi_hard(ones, ones, 0.1).item() == pytest.approx(0.1, abs=1e-6)
+    a, p = (F.normalize(torch.randn(500, 64, generator=gen(i)), dim=1) for i in (1, 2))
+    assert torch.cdist(a, p).square().mean().item() == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_one_batch_is_learnt_and_labels_matter_to_multihead_alone(name):
+    method, config = build(name)
+    data = batch(config)
+    same = method(data, gen(0)).item()
+    method, _ = build(name)
+    shuffled = method(data._replace(labels=data.labels.flip(0)), gen(0)).item()
+    assert (same == shuffled) == (name != "MultiHead")
+    method, _ = build(name)
+    optim = torch.optim.Adam(method.parameters(), 2e-3)
+    losses = []
+    for _ in range(25):
+        loss = method(data, gen(0))
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-3:]) < {"TemporalGap": 0.97, "SG": 0.8, "CBoW": 0.8}.get(name, 0.75) * losses[0]
+
+
+def test_slices_that_are_too_short_for_the_network_are_one_sentence():
+    with pytest.raises(ConfigError, match="audio2vec: the frames of a slice is 24; give 32 or more"):
+        config_of("CBoW", frames=24)

@@ -1,0 +1,142 @@
+"""BYOL-A: the loss, what moves and what does not, mixing in linear power, crops that fit."""
+
+import math
+
+import pytest
+import torch
+from conftest import gen, small, tone
+from torch import nn
+
+from asglib import encoder
+from asglib.batches import Batch
+from asglib.config import ConfigError
+from asglib.methods import byol_a
+from asglib.methods.contract import Material
+
+
+def build(**changes):
+    settings = byol_a.Settings(**({"memory": 16, "head": (32, 16)} | changes))
+    config = small(method="BYOL-A", settings=settings)
+    return settings.build(config, Material(encoder.build("tiny", config.frontend)))
+
+
+def batch(clips=8):
+    waves = torch.stack([torch.from_numpy(tone(300 + 700 * i)) for i in range(clips)]).float()
+    waves = waves + 0.02 * torch.randn(waves.shape, generator=gen())
+    return Batch(waves[:, None, : 24 * 160], torch.arange(clips), None)
+
+
+def test_the_loss_is_0_for_the_same_2_for_orthogonal_and_4_for_opposite_directions():
+    one = torch.randn(5, 8, generator=gen())
+    assert byol_a.distance(one, 3 * one).item() == pytest.approx(0, abs=1e-5)
+    assert byol_a.distance(one, -one).item() == pytest.approx(4, abs=1e-5)
+    assert byol_a.distance(torch.eye(4), torch.eye(4).roll(1, 0)).item() == 2
+
+
+def test_the_target_gets_no_gradient_and_moves_by_a_hundredth():
+    method, data = build().train(), batch()
+    optim = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], 0.5)
+    online = next(m for m in method.encoder.modules() if isinstance(m, nn.Conv2d)).weight
+    target = next(m for m in method.target_encoder.modules() if isinstance(m, nn.Conv2d)).weight
+    start = target.clone()
+    method(data, gen(1)).backward()
+    optim.step()
+    assert target.grad is None and torch.equal(target, start) and not torch.equal(online, start)
+    expected = 0.99 * start + 0.01 * online.detach()
+    method(data, gen(2))
+    assert torch.allclose(target, expected, atol=1e-7)
+    frozen = target.clone()
+    method.eval()
+    method(data, gen(3))
+    assert torch.equal(target, frozen)
+
+
+def test_mixing_adds_linear_power():
+    x, past = torch.randn(3, 4, 5, generator=gen()), torch.randn(7, 4, 5, generator=gen(1))
+    mixed = byol_a.mixed_in(x, past, 0.4, gen(2))
+    which = torch.randint(7, (3,), generator=gen(2))
+    generator = gen(2)
+    torch.randint(7, (3,), generator=generator)
+    share = 0.4 * torch.rand(3, 1, 1, generator=generator)
+    expected = ((1 - share) * x.exp() + share * past[which].exp()).log()
+    assert torch.allclose(mixed, expected, atol=1e-5)
+    assert torch.allclose(byol_a.mixed_in(x, past, 0.0, gen(2)), x, atol=1e-6)
+
+
+def test_past_inputs_are_remembered_the_newest_first_and_saved():
+    method, data = build(), batch()
+    for step in range(3):
+        method(data, gen(step))
+    spectrogram = method.encoder.spectrogram(data.crops[:, 0])
+    assert int(method.remembered) == 16 and torch.allclose(method.memory[:8], spectrogram)
+    assert {"memory", "remembered"} <= set(method.state_dict())
+
+
+def test_a_crop_of_the_whole_is_the_spectrogram_itself():
+    x = torch.randn(2, 16, 24, generator=gen())
+    whole = byol_a.resized_crop(x, 1.0, 1.0, FixedHalf())
+    inside = (slice(None), slice(2, -2), slice(2, -2))
+    assert torch.allclose(whole[inside], x[inside], atol=1e-4)
+
+
+class FixedHalf:
+    """Stands for a generator: torch.rand gives a half, so that the crop is in the middle."""
+
+    device = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def halves(monkeypatch):
+    original = torch.rand
+
+    def rand(*size, generator=None, **how):
+        if isinstance(generator, FixedHalf):
+            return torch.full(size, 0.5)
+        return original(*size, generator=generator, **how)
+
+    monkeypatch.setattr(torch, "rand", rand)
+
+
+def test_a_crop_beyond_the_end_of_time_holds_zeros_and_frequency_stays_inside():
+    ones = torch.ones(300, 8, 40)
+    out = byol_a.resized_crop(ones, 0.6, 1.5, gen())
+    columns = out[:, 4]
+    assert (columns.abs() < 1e-6).any(1).sum() > 50  # reached beyond an end
+    full = (columns - 1).abs().max(1).values < 1e-4
+    assert full.sum() > 50
+    rows = out[full]
+    assert (rows[:, 2:-2] - 1).abs().max() < 1e-4
+
+
+def test_both_views_are_normalised_and_differ():
+    method, data = build(), batch()
+    spectrogram = method.encoder.spectrogram(data.crops[:, 0])
+    method.encoder.standardise(data.crops[:, 0])
+    one, two = (method._view(spectrogram, gen(seed)) for seed in (1, 2))
+    for view in (one, two):
+        standard = (view - method.encoder.mean) / method.encoder.std
+        assert standard.mean().item() == pytest.approx(0, abs=1e-3)
+        assert standard.std().item() == pytest.approx(1, abs=1e-3)
+    assert not torch.allclose(one, two)
+
+
+def test_one_batch_is_learnt_without_collapse():
+    method, data = build(), batch()
+    optim = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], 1e-3)
+    losses = []
+    for step in range(40):
+        loss = method(data, gen(step))
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        losses.append(loss.item())
+    assert losses[0] > 1.0 > sum(losses[-5:]) / 5 and not math.isnan(losses[-1])
+    method.eval()
+    with torch.no_grad():
+        h = method.encoder(data.crops[:, 0])
+    assert h.std(0).mean() > 1e-3
+
+
+def test_a_memory_smaller_than_a_batch_is_one_sentence():
+    with pytest.raises(ConfigError, match="byol_a.memory is 4; give 8 or more."):
+        build(memory=4)
