@@ -1,4 +1,4 @@
-"""Pages, index and their check: each rule holds on a good page and turns red on a planted defect."""
+"""Pages, index and check: each rule holds on a good page and turns red on a planted defect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asglib.study import report
-from asglib.study.report import checks, display, findings
+from asglib.study.report import display, findings, markup
 
 PIXEL = base64.b64encode(
     bytes.fromhex(
@@ -39,7 +39,7 @@ def image(alt: str | None = "A dot.", kind: str = "image/png", data: str = PIXEL
     )
 
 
-def markup(text: str):
+def html_output(text: str):
     return new_output("display_data", {"text/html": text, "text/plain": ""})
 
 
@@ -133,30 +133,30 @@ DEFECTS = {
         "cell 3 (show(1)): image without alt text",
     ),
     "img without alt": (
-        markup(f'<img src="data:,{PIXEL}">'),
+        html_output(f'<img src="data:,{PIXEL}">'),
         "cell 3 (show(1)): image without alt text",
     ),
-    "unnamed drawing": (markup(SVG), "drawing without aria-label"),
+    "unnamed drawing": (html_output(SVG), "drawing without aria-label"),
     "external image": (
-        markup('<img alt="x" src="https://example.org/x">'),
+        html_output('<img alt="x" src="https://example.org/x">'),
         "external address https://example.org/x",
     ),
     "external link": (
-        markup('<a href="//example.org">x</a>'),
+        html_output('<a href="//example.org">x</a>'),
         "external address //example.org in href",
     ),
     "external style": (
-        markup("<style>p { src: url('http://example.org/x') }</style>"),
+        html_output("<style>p { src: url('http://example.org/x') }</style>"),
         "external address in a style",
     ),
-    "script": (markup("<script>alert(1)</script>"), "a script"),
+    "script": (html_output("<script>alert(1)</script>"), "a script"),
     "error": (
         new_output(
             "error", ename="ValueError", evalue="boom", traceback=["one", "ValueError: boom"]
         ),
         "error output: ValueError: boom",
     ),
-    "second title": (markup("<h1>Again</h1>"), "2 first-level headings"),
+    "second title": (html_output("<h1>Again</h1>"), "2 first-level headings"),
     "size": (image(data="A" * (report.LARGEST + 1)), "5.0 MB, above 5 MB"),
 }
 
@@ -173,7 +173,7 @@ def test_a_planted_defect_is_refused_in_one_sentence_and_leaves_the_old_page(tmp
 
 
 def test_a_described_drawing_and_a_player_pass(tmp_path):
-    player = markup('<audio controls preload="none" src="data:audio/flac;base64,A"></audio>')
+    player = html_output('<audio controls preload="none" src="data:audio/flac;base64,A"></audio>')
     soup = page(tmp_path, image("A line.", "image/svg+xml", SVG), player)
     assert (
         base64.b64decode(soup.img["src"].split(",")[1]).decode() == SVG
@@ -273,6 +273,132 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
     assert len(report.check(folder / "nowhere")) == 2  # nothing to check is not "nothing wrong"
 
 
+BAD = '<svg onload="document.title=1"></svg>'  # what a folder, and so a class, may be named
+
+
+def hostile(folder: Path, monkeypatch) -> BeautifulSoup:
+    """A page whose names, links and notes come from a hostile data set."""
+    monkeypatch.setenv("ASG_DATA", "/srv/my data")
+    finding = {"number": 2, "sentence": f"{BAD} leads.", "figure": PIXEL, "alt": f'">{BAD}'}
+    bundle = {"text/markdown": finding["sentence"], report.FINDING: finding}
+    markdown = f"{BAD} [x](javascript:document.title=1)\n\n## <img src=x onerror=alert(1)>"
+    notes = "skipped /srv/my data/esc50/a b.wav, /home/me/sets/x.wav (and/or 1/2)"
+    return page(
+        folder,
+        new_output("display_data", {"text/markdown": markdown}),
+        html_output('<a href="java\nscript:alert(1)" onclick="alert(1)">y</a>'),
+        html_output('<a href="data:text/html,<script>alert(1)</script>">z</a>'),
+        new_output("stream", name="stderr", text=f"{BAD} {notes}"),
+        new_output("execute_result", {"text/plain": BAD}, execution_count=1),
+        image(f'">{BAD}'),
+        new_output("display_data", bundle),
+        about=GOOD | {"data": [BAD], "profile": BAD},
+        previous=("01_one.html", BAD),
+    )
+
+
+def test_names_bring_no_script_and_no_paths_of_the_machine_into_a_page(tmp_path, monkeypatch):
+    soup = hostile(tmp_path, monkeypatch)
+    assert soup.find(["svg", "script"]) is None and len(soup.find_all("img")) == 2
+    keys = {key for tag in soup.find_all(True) for key in tag.attrs}
+    assert "alt" in keys and not [key for key in keys if key.startswith("on")]
+    assert not re.search(r'(href|src)="[^"]*(script|text/html)', str(soup))
+    assert soup.main.get_text().count(BAD) >= 4 and BAD in soup.img["alt"]
+    notes = soup.select_one(".stderr").text
+    assert notes.endswith("skipped esc50/a b.wav, x.wav (and/or 1/2)")
+    policy = soup.find("meta", {"http-equiv": True})["content"]
+    assert "default-src 'none'" in policy and "script" not in policy
+    told = [line for line in report.check(tmp_path) if line.startswith("02_two")]
+    assert told and all(line.endswith("html leads nowhere.") for line in told)
+
+
+def test_names_bring_no_script_and_no_paths_into_the_index(tmp_path):
+    planted = entry("02_two", sentence=BAD, title=BAD, alt=f'">{BAD}', verdicts={BAD: 1})
+    broken = entry("03_three", status="failed", error=f"{BAD} /home/me/runs/x.pt is full")
+    report.index(tmp_path, [planted, broken], GOOD | {"differs from the paper": BAD})
+    report.failed(tmp_path, broken, GOOD)
+    for name in ("index.html", "03_three.html"):
+        soup = BeautifulSoup((tmp_path / name).read_text(), "html.parser")
+        assert soup.find(["svg", "script"]) is None
+        assert soup.find("pre").text == f"{BAD} x.pt is full"
+    assert [line for line in report.check(tmp_path) if "runs code" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "sentence"),
+    [
+        ("<svg aria-label='x' onload='alert(1)'></svg>", "onload of <svg> runs code"),
+        ("<a href='javascript:alert(1)'>x</a>", "address javascript:alert(1) in href of <a> may"),
+        ("<a href='jav\n a\tscript:x'>x</a>", "in href of <a> may run code"),
+        ("<a href='data:text/html,x'>x</a>", "address data:text/html,x in href of <a> may run"),
+        ("<a href='file:///etc/x'>x</a>", "address file:///etc/x in href of <a> may run code"),
+        ("<a href='\\\\example.org'>x</a>", "external address"),
+        ("<img alt='x' src='x.png'>", "external address x.png in src of <img>"),
+        ("<iframe srcdoc='x'></iframe>", "a <iframe>"),
+        ("<meta http-equiv='Refresh' content='0;url=x'>", "a <meta>"),
+        ("<form action='x'></form>", "a <form>"),
+        ("<p>clips of /home/me/data/x.wav</p>", "path of a machine ...x.wav"),
+    ],
+)
+def test_check_finds_what_may_run_or_tell(tmp_path, planted, sentence):
+    folder = folder_of_reports(tmp_path)
+    good = (folder / "02_two.html").read_text()
+    (folder / "02_two.html").write_text(good.replace("</main>", f"{planted}</main>"))
+    found = report.check(folder)
+    assert any(sentence in line and line.startswith("02_two.html") for line in found), found
+    (folder / "02_two.html").write_text(re.sub("<meta content=.default-src[^>]*>", "", good))
+    assert report.check(folder) == [
+        "02_two.html: no content security policy; render the page again."
+    ]
+
+
+def test_a_name_is_shown_in_markdown_as_it_is():
+    name = r"*a*_b_ [c](https://example.org) <d> `e` ~~f~~ https://g.org \\ # 1."
+    shown = BeautifulSoup(markup.markdown_to_html(report.plain(name)), "html.parser")
+    assert shown.text.strip() == name and [tag.name for tag in shown.find_all(True)] == ["p"]
+
+
+def test_a_page_opens_with_its_finding_and_what_limits_it(tmp_path):
+    finding = {"number": 2, "sentence": "FT *helps*.", "figure": PIXEL, "alt": "Bars."}
+    bundle = {"text/markdown": "**Finding.** FT *helps*.", report.FINDING: finding}
+    shown = new_output("display_data", bundle)
+    soup = page(tmp_path, shown, about=GOOD | {"differs from the paper": "less data"})
+    top = soup.h1.find_next_sibling()
+    assert top["class"] == ["answer"] and top.em.text == "helps" and top.img["alt"] == "Bars."
+    assert top.select_one(".limits").text.endswith(
+        "profile small differs from the paper: less data."
+    )
+    assert top.find_next_sibling()["id"] == "page-contents"
+    assert "helps" in soup.select_one(".cell .finding").text
+    assert page(tmp_path).find(class_="answer") is None
+
+
+def test_the_index_opens_with_the_verdicts(tmp_path):
+    counts = {"reproduced": 2, "inconclusive": 17, "not reproduced": 0, "not tested": 3}
+    judged = entry("12_scorecard", sentence="Of 22 claims: 2 hold.", verdicts=counts)
+    report.write_entry(tmp_path, judged)
+    titles = [("01_one", "One"), ("12_scorecard", "Scorecard")]
+    report.index(tmp_path, report.entries(tmp_path, titles), GOOD)
+    soup = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
+    top = soup.h1.find_next_sibling()
+    assert top["class"] == ["answer"] and top.select_one(".lead").text.strip() == judged["sentence"]
+    assert [span.text for span in top.select(".bar span")] == ["2", "17", "3"]
+    assert top.select_one(".bar")["aria-label"].startswith("2 reproduced, 17 inconclusive, 0 not")
+    assert [item.text for item in top.select("li")] == [f"{n} {word}" for word, n in counts.items()]
+    report.write_entry(tmp_path, judged | {"status": "failed"})
+    report.index(tmp_path, report.entries(tmp_path, titles), GOOD)
+    text = (tmp_path / "index.html").read_text()
+    assert "No verdicts yet" in text and 'class="bar"' not in text
+
+
+def test_a_damaged_entry_is_named_and_stops_no_batch(tmp_path):
+    folder = folder_of_reports(tmp_path)
+    for damage in ("", "{", "null", "[]", "{}"):
+        (folder / "entries" / "02_two.json").write_text(damage)
+        assert report.entries(folder, [("02_two", "Two")])[0]["status"] == "not run"
+        assert report.check(folder) == ["02_two.json cannot be read; run its notebook again."]
+
+
 def test_provenance_names_every_distinct_source_once():
     records = [
         {"commit": "b", "data": "d1", "device": "cpu", "seconds": 30.0, "versions": {"torch": "2"}},
@@ -366,6 +492,7 @@ def test_a_finding_is_shown_and_recorded_and_says_that_it_was_reached(shown, mon
     pyplot.close(figure)
     bundle = shown[0][0]
     stored = bundle[report.FINDING]
+    assert stored["verdicts"] == {}
     assert (
         bundle["text/markdown"] == "**Finding.** It helps."
         and json.loads(json.dumps(stored)) == stored

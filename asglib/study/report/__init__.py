@@ -1,9 +1,9 @@
-"""Reports: what notebooks show, and executed notebooks as self-contained HTML pages with an index."""
+"""Reports: what notebooks show, and executed notebooks as HTML pages with an index."""
 
 from asglib.study.report.checks import LARGEST, ReportError, check
 from asglib.study.report.display import audio, figure, markdown, plain, table
-from asglib.study.report.entries import entries, failed, index, write_entry
 from asglib.study.report.findings import FINDING, finding, provenance
+from asglib.study.report.front_page import entries, failed, index, write_entry
 from asglib.study.report.pages import render, title
 from asglib.study.report.progress import Progress, duration
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asglib.study.report.markup import parse
+
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
@@ -25,8 +27,8 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 # Attributes whose value a browser may follow, and elements that bring more than text.
-ADDRESSES = "src srcset href poster data action formaction background ping xlink:href".split()
-ACTIVE = "script iframe frame object embed applet form base link".split()
+ADDRESSES = ("src", "srcset", "href", "xlink:href", "poster", "data", "action", "formaction")
+ACTIVE = ("script", "iframe", "frame", "object", "embed", "form", "base", "link")
 WORDS = ("alt", "title", "aria-label")
 # An absolute path and its file name; "and/or", "1/2" and the slashes of an address are none.
 PATH = re.compile(r"(?<![\w.:/~<>-])/(?:[\w.@+-]+/)+([\w.@+-]+)")
@@ -34,12 +36,6 @@ PATH = re.compile(r"(?<![\w.:/~<>-])/(?:[\w.@+-]+/)+([\w.@+-]+)")
 
 class ReportError(ValueError):
     """A page that cannot be published, in one sentence."""
-
-
-def parse(text: str) -> BeautifulSoup:
-    from bs4 import BeautifulSoup  # here, so that a kernel that only shows things need not wait
-
-    return BeautifulSoup(text, "html.parser")
 
 
 def without_paths(text: str) -> str:
@@ -168,10 +164,11 @@ def _code(tag: Tag) -> Iterator[str]:
 
 
 def _outside(tag: Tag) -> Iterator[str]:
-    for key in ADDRESSES:
-        if _leaves(tag.get(key, "")):
+    for key in set(ADDRESSES) & set(tag.attrs):
+        address = tag[key]
+        if _leaves(address) or (key == "src" and not _read(address).startswith("data:")):
             yield (
-                f"external address {tag[key][:60]} in {key} of <{tag.name}>; "
+                f"external address {address[:60]} in {key} of <{tag.name}>; "
                 "put the content in the page."
             )
     styles = tag.get("style", "") + (tag.text if tag.name == "style" else "")

@@ -109,7 +109,8 @@ def audio(wave: np.ndarray, rate: int, caption: str, description: str) -> None:
     peak = np.abs(samples).max()
     if not peak <= 1:  # a NaN fails here too
         raise ValueError(
-            f"Sound with peak {peak:.3g}: samples lie in [-1, 1]; scale it where the reader sees it."
+            f"Sound with peak {peak:.3g}: samples lie in [-1, 1]; "
+            "scale it where the reader sees it."
         )
     buffer = io.BytesIO()
     # FLAC and not MP3: LAME at 16 kHz takes 58 dB off 7.5-8 kHz,
@@ -133,7 +134,7 @@ def markdown(text: str) -> None:
 
 
 def plain(name: object) -> str:
-    r"""Return a name as Markdown that shows it as it is: classes, files and sets are named by others.
+    r"""Return Markdown that shows a name as it is: others name classes, files and sets.
 
     >>> print(plain("a_b <svg>"))
     a\_b \<svg\>

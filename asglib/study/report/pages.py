@@ -9,9 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asglib.study.report.checks import POLICY, ReportError, clean, parse, problems, too_large
-from asglib.study.report.entries import TEMPLATE, markdown_to_html, rows, write_text
+from asglib.study.report.checks import POLICY, ReportError, clean, problems, too_large
 from asglib.study.report.findings import FINDING
+from asglib.study.report.markup import TEMPLATE, markdown_to_html, parse, rows, write_text
 
 if TYPE_CHECKING:
     import nbformat

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from asglib.files import write_atomically
-from asglib.study.report.checks import POLICY, clean, parse, read_entry
+from asglib.study.report.checks import POLICY, clean, read_entry
+from asglib.study.report.markup import TEMPLATE, markdown_to_html, parse, rows, write_text
 from asglib.study.report.progress import duration
 
-TEMPLATE = Path(__file__).parent / "template"
 EMPTY = {"figure": None, "alt": "", "sentence": "", "error": "", "seconds": None, "verdicts": {}}
 
 
@@ -44,27 +43,6 @@ def entries(out_dir: Path, notebooks: Iterable[tuple[str, str]]) -> list[dict[st
         blank = {"name": name, "number": name[:2], "title": heading, "status": "not run"}
         found.append(read_entry(Path(out_dir) / "entries" / f"{name}.json") or blank)
     return found
-
-
-def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def markdown_to_html(text: str) -> str:
-    """Markdown as HTML; HTML in it is shown as text, for names in it are not the author's."""
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-    renderer = IPythonRenderer(allow_harmful_protocols=False, exclude_anchor_links=True)
-    return MarkdownWithMath(renderer).render(text)
-
-
-def rows(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Provenance as label and text; empty values are left out."""
-    return [
-        (label, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for label, value in provenance.items()
-        if value not in ("", [], None)
-    ]
 
 
 def _write_page(path: Path, provenance: Mapping[str, Any], **parts: Any) -> None:
