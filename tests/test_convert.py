@@ -97,7 +97,7 @@ def test_equal_stems_stay_apart():
 
 def test_loud_file_is_limited_not_wrapped(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.sign(tone(1.0)) * 1.5, 44_100, "FLOAT")
-    assert convert.convert_file(tmp_path / "a.wav", tmp_path / "a.flac") == ""
+    assert convert.convert_file(tmp_path / "a.wav", tmp_path / "a.flac", "its hash") == ""
     wave, expected = soundfile.read(tmp_path / "a.flac")[0], audio.read(tmp_path / "a.wav")
     assert np.abs(wave - np.clip(expected, -1, 1)).max() < 1e-3
 

@@ -64,7 +64,7 @@ def test_every_planted_defect_is_named(tree, tmp_path):
             assert sorted(names(report, kind)) == sorted(expected), kind
     assert report["found"]["clips"] == 13 and report["spectrogram"]["clips"] > 0
     reasons = {item["path"]: item["reason"] for kind in inspection.DEFECTS for item in report[kind]}
-    assert "bytes, it has" in reasons[planted["truncated"][0]]
+    assert "bytes of samples, 58200 are there" in reasons[planted["truncated"][0]]
     assert "cannot be decoded" in reasons[planted["undecodable"][0]]
     assert "not finite" in reasons[
         planted["undecodable"][1]

@@ -14,9 +14,10 @@ import soxr
 
 from asglib import audio, files
 from asglib.data import converted, index, listing
-from asglib.data.inspection import UNREADABLE, each
+from asglib.data.inspection import each, inspect_all
 
 LARGEST_FLAC_BLOCK = 65_535  # samples
+LONGEST_STEM = 150  # bytes: with hash, suffix and a temporary name below the 255 of a file name
 
 
 class ConvertError(ValueError):
@@ -33,9 +34,9 @@ def convert(
 ) -> Path:
     """Writes FLAC files (16 bits, soxr HQ) and their index into out/<name>, and returns that.
 
-    `out` is then a data root of its own. Files that are there and whole are left alone, so that a
-    killed conversion goes on where it was. Files that cannot be decoded are among the index's
-    missing ones, with the reason in out/<name>/convert.json.
+    `out` is then a data root of its own. Files that are there, whole and made from the same bytes
+    are left alone, so that a killed conversion goes on where it was. Files that cannot be decoded
+    or are too loud are among the index's missing ones, with the reason in out/<name>/convert.json.
     """
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
     target = Path(out) / name
@@ -45,19 +46,21 @@ def convert(
             f"{target}: lies among the originals, which must stay what they are; choose a folder "
             f"for the converted sets that is neither {data_root} nor in {folder}."
         )
+    checked = inspect_all(name, folder, clips.path, cache, workers)
     try:
         with files.locked(target / converted.LOCK, wait=False):
             for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
-            failed = _convert_all(folder, sorted(set(clips.path)), target, workers)
+            failed = _convert_all(folder, checked, target, workers)
             fingerprint = index.fingerprint(clips, folder, cache)
-            _write_index(clips, failed, folder, target, fingerprint)
+            about = {"source": str(folder), "fingerprint": fingerprint, "failed": failed}
+            _write_index(clips, about, target)
     except BlockingIOError:
         raise ConvertError(
             f"{target}: another process is converting into it; wait for that one."
         ) from None
-    done = clips.path.nunique() - len(failed)
-    echo(f"{target}: {done:,} files converted, {len(failed):,} could not be decoded")
+    done = len(checked) - len(failed)
+    echo(f"{target}: {done:,} files converted, {len(failed):,} could not be")
     return target
 
 
@@ -68,20 +71,20 @@ def flac_name(source: str) -> str:
     'ce/00001-ceae32b3d922.flac'
     """
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-    return f"{digest[:2]}/{Path(source).stem}-{digest}.flac"
+    stem = Path(source).stem.encode()[:LONGEST_STEM].decode(errors="ignore")
+    return f"{digest[:2]}/{stem}-{digest}.flac"
 
 
-def convert_file(source: Path, target: Path) -> str:
-    """Converts a file unless `target` is whole and not older; why it cannot be decoded, or ""."""
-    newer = target.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
-    if newer and is_whole(target):
+def convert_file(source: Path, target: Path, mark: str) -> str:
+    """Converts a file unless `target` has that mark of it; why it cannot be decoded, or ""."""
+    if target.exists() and is_whole(target, mark):
         return ""
     try:
         wave = audio.read(source)
-    except UNREADABLE as error:
+    except audio.AudioError as error:
         return str(error)
     try:
-        files.write_atomically(target, lambda out: _write(out, wave))
+        files.write_atomically(target, lambda out: _write(out, wave, mark))
     except (OSError, soundfile.LibsndfileError) as error:
         raise ConvertError(
             f"{target}: cannot be written ({error}); make room or choose another folder, then run "
@@ -90,49 +93,49 @@ def convert_file(source: Path, target: Path) -> str:
     return ""
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a FLAC file has as many samples as its header says: its last ones can be decoded."""
+def is_whole(path: Path, mark: str) -> bool:
+    """Whether a FLAC file has that mark and as many samples as its header says."""
     try:
         with soundfile.SoundFile(path) as file:
             last = min(file.frames, LARGEST_FLAC_BLOCK)
             file.seek(file.frames - last)
-            return len(file.read(last)) == last > 0
+            return file.comment == mark and len(file.read(last)) == last > 0
     except (soundfile.LibsndfileError, RuntimeError):
         return False
 
 
-def _write(path: Path, wave: np.ndarray) -> None:  # D35
-    soundfile.write(path, wave, audio.RATE, "PCM_16", format="FLAC")
-    if not is_whole(path) or soundfile.info(path).frames != len(wave):
+def _write(path: Path, wave: np.ndarray, mark: str) -> None:  # D35
+    with soundfile.SoundFile(path, "w", audio.RATE, 1, "PCM_16", format="FLAC") as file:
+        file.comment = mark
+        file.write(wave)
+    if not is_whole(path, mark) or soundfile.info(path).frames != len(wave):
         raise OSError(f"{len(wave)} samples were written and cannot be read back")
 
 
-def _convert_all(folder: Path, sources: list[str], target: Path, workers) -> dict[str, str]:
-    """Converts the sources; {source: why} of those that cannot be decoded."""
+def _convert_all(folder: Path, checked: pd.DataFrame, target: Path, workers) -> dict[str, str]:
+    """Converts the sources, marked by the hash of their bytes; {source: why} of those left out."""
+    left_out = checked.problem.isin(("undecodable", "too_loud"))
+    failed = dict(zip(checked.path[left_out], checked.reason[left_out]))
+    sources = list(zip(checked.path[~left_out], checked.sha256[~left_out]))
 
-    def task(source: str) -> str:
-        return convert_file(folder / source, target / flac_name(source))
+    def task(source: tuple[str, str]) -> str:
+        path, mark = source
+        return convert_file(folder / path, target / flac_name(path), mark)
 
-    reasons = each(task, sources, workers, "converting")
-    return {source: reason for source, reason in zip(sources, reasons) if reason}
+    for (path, _), reason in zip(sources, each(task, sources, workers, "converting")):
+        if reason:
+            failed[path] = reason
+    return failed
 
 
-def _write_index(
-    clips: pd.DataFrame, failed: dict, folder: Path, target: Path, fingerprint: str
-) -> None:
-    kept = clips[~clips.path.isin(failed)]
+def _write_index(clips: pd.DataFrame, about: dict, target: Path) -> None:
+    kept = clips[~clips.path.isin(about["failed"])]
     kept = kept.assign(path=kept.path.map(flac_name))
     kept = kept.sort_values(["path", "start"], ignore_index=True)
-    missing = listing.Uncopied(sorted({*clips.attrs["missing"], *failed}))
+    missing = listing.Uncopied(sorted({*clips.attrs["missing"], *about["failed"]}))
     kept.attrs = clips.attrs | {"missing": missing}
-    about = {
-        "source": str(folder),
-        "clips": len(kept),
-        "fingerprint": fingerprint,
-        "resampler": f"soxr {soxr.__version__} HQ",
-        "format": "FLAC, 16 bits, 16 kHz, mono",
-        "failed": failed,
-    }
+    about |= {"clips": len(kept), "format": "FLAC, 16 bits, 16 kHz, mono"}
+    about |= {"resampler": f"soxr {soxr.__version__} HQ"}
     text = json.dumps(about, indent=1)
     files.write_atomically(target / converted.ABOUT, lambda out: out.write_text(text))
     files.write_atomically(target / converted.INDEX, kept.to_parquet)

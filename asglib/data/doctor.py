@@ -63,7 +63,7 @@ def _row(name: str, data_root: Path | None, cache: Path) -> dict:
     row = {
         "state": "absent",
         "found": 0,
-        "published": data_set.counts.get("clips", parts),
+        "published": data_set.counts.get("clips", parts) or "-",
         "missing": 0,
         "hours": float("nan"),
         "GB": float("nan"),
@@ -73,24 +73,30 @@ def _row(name: str, data_root: Path | None, cache: Path) -> dict:
     if folder is None:
         return row
     try:
-        clips = index.load(name, data_root, cache)
-    except index.DataError as error:
-        return row | {"state": "unusable", "advice": str(error)}
-    row |= {"state": "found", "found": len(clips), "advice": ""}
+        return row | _found(name, folder, data_root, cache)
+    except Exception as error:  # whatever one set's files bring about, the others are shown
+        sentence = str(error) if isinstance(error, index.DataError) else f"{folder}: {error!r}"
+        return row | {"state": "unusable", "advice": sentence}
+
+
+def _found(name: str, folder: Path, data_root: Path, cache: Path) -> dict:
+    """What is known of a set that is there."""
+    clips, report = index.load(name, data_root, cache), read_report(name, cache)
+    row = {"state": "found", "found": len(clips), "advice": ""}
     row["missing"] = len(clips.attrs["missing"]) + len(clips.attrs["empty"])
     row["GB"] = sum(listing.size(folder / path) for path in set(clips.path)) / 1e9
-    report = read_report(name, cache)
-    if not report or report["folder"] != str(folder):
-        return row
-    row |= {"state": "prepared", "hours": report["seconds"] / 3600}
-    if report["fingerprint"] != index.fingerprint(clips, folder, cache):
-        row |= {
-            "state": "changed",
-            "advice": "its files changed since it was prepared; prepare it again.",
-        }
+    if report and report["folder"] == str(folder):
+        row |= {"state": "prepared", "hours": report["seconds"] / 3600}
+        if report["fingerprint"] != index.fingerprint(clips, folder, cache):
+            row["state"] = "changed"
+            row["advice"] = "its files changed since it was prepared; prepare it again."
     return row
 
 
 def _gigabytes(folder: Path) -> float:
-    """All files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
+    """All files below a folder that can be seen."""
+    walked = os.walk(folder)
+    return (
+        sum(listing.size(os.path.join(top, name)) for top, _, names in walked for name in names)
+        / 1e9
+    )

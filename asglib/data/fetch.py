@@ -19,6 +19,7 @@ from asglib import files
 
 BAR = {"unit_scale": True, "leave": False, "mininterval": 0.5 if sys.stderr.isatty() else 60}
 TIMEOUT = 60  # seconds without a byte before a try counts as broken off
+UNANNOUNCED = 8 * 2**30  # bytes at most of a file whose size nobody states
 BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
@@ -64,6 +65,15 @@ def fetch(source: Source, target: Path, echo=print, tries: int = 5, wait: float 
     return target
 
 
+class _OnlyHttp(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https; urllib would follow ftp too."""
+
+    def redirect_request(self, request, answer, code, message, headers, url):
+        if not url.startswith(("http://", "https://")):
+            raise DownloadError(f"{request.full_url}: leads to {url}, which is not followed.")
+        return super().redirect_request(request, answer, code, message, headers, url)
+
+
 class _Part:
     """A download on its way: the bytes that came, and the server's mark of the file they are of."""
 
@@ -72,6 +82,7 @@ class _Part:
         self.path = target.with_name(target.name + ".part")
         self.mark = target.with_name(target.name + ".part.etag")
         self.total = source.size  # bytes of the whole file, None while unknown
+        self.opener = urllib.request.build_opener(_OnlyHttp)
 
     @property
     def have(self) -> int:
@@ -101,7 +112,7 @@ class _Part:
         if self.have == self.source.size:
             return ""
         try:
-            with urllib.request.urlopen(self._question(), timeout=TIMEOUT) as answer:
+            with self.opener.open(self._question(), timeout=TIMEOUT) as answer:
                 self._take(answer)
         except urllib.error.HTTPError as error:
             if error.code == 416:  # nothing from there on: the part is not of this file
@@ -114,6 +125,11 @@ class _Part:
             return f"{error.code} {error.reason}"
         except BROKEN as error:
             return str(error) or type(error).__name__
+        except OSError as error:
+            raise DownloadError(
+                f"{self.path}: cannot be fetched or written ({error}); make room if the disk is "
+                "full, then run it again to continue."
+            ) from None
         return "" if self.total in (None, self.have) else "the server closed the connection"
 
     def _question(self) -> urllib.request.Request:
@@ -139,11 +155,14 @@ class _Part:
         self._announce(first)
         etag = answer.headers.get("ETag", "W/")
         mark = answer.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+        limit = UNANNOUNCED if self.total is None else self.total
         bar = tqdm(total=self.total, initial=first, unit="B", **BAR)
         with bar, open(self.path, "ab" if first else "wb") as file:
             self.mark.write_text(mark)  # once old bytes are gone: a kill must not pair them with it
             while chunk := answer.read(2**20):
                 bar.update(file.write(chunk))
+                if file.tell() > limit:
+                    self.refuse(f"more than the {limit:,} bytes that it may have come; deleted.")
 
     def _announce(self, first: int) -> None:
         """Says how much will come; DownloadError when it is another file or has no room."""
@@ -175,6 +194,9 @@ class _Part:
         if expected is None and source.md5:
             kind, expected = "md5", source.md5
         with open(self.path, "rb") as file:
+            if file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"", b"<"):
+                self.refuse("a web page or nothing came in its place; deleted.")
+            file.seek(0)
             digest = hashlib.file_digest(file, kind).hexdigest()
         if expected is None:
             self.echo(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
@@ -12,42 +11,44 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import soundfile
 from tqdm import tqdm
 
 from asglib import audio, files
+from asglib.data import content, listing
+from asglib.data.containers import cut_off
 
-DEFECTS = ("undecodable", "truncated", "too_short", "silent")
+DEFECTS = ("undecodable", "truncated", "too_short", "too_loud", "silent")
 SHORTEST = 0.1  # s: fewer than ten STFT frames of 10 ms, D34
 SILENT = 1e-4  # largest sample, -80 dB: muted clips that went through a lossy codec are not 0
-LARGEST_OGG_PAGE = 65_307  # bytes, RFC 3533
-UNKNOWN_SIZE = 0xFFFFFF00  # what programs that write to a pipe put into a header, or more
-UNREADABLE = (audio.AudioError, OSError, ValueError, MemoryError)  # headers may promise anything
+LOUDEST = 2.0  # largest sample: lossy codecs and resampling overshoot full scale by less
+ZERO = 1e-6  # largest sample: what a resampler makes of zeros; a 16-bit step is 30 times that
 SAVE_EVERY = 60  # s: what a killed check loses
 BLOCK = 4_096  # files that wait for a thread: two million waiting tasks would be gigabytes
 
 
 def inspect(path: Path) -> dict:
-    """One file: frames, rate, channels, decoded seconds, largest sample, sha256, problem, reason.
+    """One file: frames, rate, channels, decoded seconds and peak, problem, reason.
 
-    `problem` is one of DEFECTS, or "" for none.
+    `problem` is one of DEFECTS, or "" for none; `silent_end`: seconds of digital silence there.
     """
-    row = {"frames": 0, "rate": 0, "channels": 0, "seconds": 0.0, "peak": 0.0, "sha256": ""}
+    row = {"frames": 0, "rate": 0, "channels": 0, "seconds": 0.0, "peak": 0.0, "silent_end": 0.0}
     try:
-        with open(path, "rb") as file:
-            row["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         row["frames"], row["rate"], row["channels"] = audio.info(path)
         wave = audio.read(path)
-    except UNREADABLE as error:
-        return row | {"problem": "undecodable", "reason": str(error)}
+    except audio.AudioError as error:
+        reason = _cut_off(path) or str(error).removeprefix(f"{path}: ")
+        return row | {"problem": "undecodable", "reason": reason}
     row["seconds"] = len(wave) / audio.RATE
-    row["peak"] = float(np.abs(wave).max(initial=0))
+    row["peak"] = float(max(wave.max(), -wave.min()))
+    row["silent_end"] = _silent_tail(wave) / audio.RATE
     problem, reason = _judge(path, row)
     return row | {"problem": problem, "reason": reason}
 
 
 def _judge(path: Path, row: dict) -> tuple[str, str]:
     """The first of DEFECTS that a decoded file has, and why."""
-    promised, seconds = row["frames"] / row["rate"], row["seconds"]
+    promised, seconds, peak = row["frames"] / row["rate"], row["seconds"], row["peak"]
     reason = cut_off(path)
     if not reason and seconds < promised - 0.001 and path.suffix.lower() != ".mp3":
         reason = f"its header promises {promised:.3f} s, {seconds:.3f} s can be decoded"
@@ -55,68 +56,62 @@ def _judge(path: Path, row: dict) -> tuple[str, str]:
         return "truncated", reason
     if seconds < SHORTEST:
         return "too_short", f"{seconds:.3f} s, the limit is {SHORTEST} s"
-    if row["peak"] < SILENT:
-        return "silent", f"its largest sample is {row['peak']:.1e}"
+    if peak > LOUDEST:
+        return "too_loud", f"its largest sample is {peak:.1f} where full scale is 1"
+    if peak < SILENT and row["channels"] > 1 and _loudest_channel(path) >= SILENT:
+        return "silent", "its channels cancel when averaged"
+    if peak < SILENT:
+        return "silent", f"its largest sample is {peak:.1e}"
     return "", ""
 
 
-def cut_off(path: Path) -> str:
-    """Why a WAV or Ogg file ends too early, or "": libsndfile reads cut ones without a word.
-
-    An MP3's header only estimates its length, so cut ones pass.
-    """
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(12)
-        file.seek(max(size - LARGEST_OGG_PAGE, 0))
-        tail = file.read()
-    if head[:4] == b"RIFF":
-        promised = int.from_bytes(head[4:8], "little") + 8
-        if size + 1 < promised < UNKNOWN_SIZE:
-            return f"its header promises {promised} bytes, it has {size}"
-    if head[:4] == b"OggS" and not _is_last_page(tail[tail.rfind(b"OggS") :]):
-        return "the last page of its Ogg stream is missing"
-    return ""
+def _cut_off(path: Path) -> str:
+    """`cut_off` of a file that may be unreadable."""
+    try:
+        return cut_off(path)
+    except OSError:
+        return ""
 
 
-def _is_last_page(page: bytes) -> bool:
-    """Whether these bytes are one whole Ogg page that ends its stream (RFC 3533, section 6)."""
-    if len(page) < 27:
-        return False
-    segments = page[26]
-    whole = len(page) == 27 + segments + sum(page[27 : 27 + segments])
-    return whole and bool(page[5] & 4)
+def _silent_tail(wave: np.ndarray) -> int:
+    """Samples of digital silence at the end."""
+    backwards = wave[::-1]
+    sounds = (backwards > ZERO) | (backwards < -ZERO)
+    return int(sounds.argmax()) if sounds.any() else len(wave)
+
+
+def _loudest_channel(path: Path) -> float:
+    """The largest sample of all channels, which their mean may not have."""
+    with soundfile.SoundFile(str(path)) as file:
+        return max(float(np.abs(block).max()) for block in file.blocks(2**16, dtype="float32"))
 
 
 def inspect_all(
-    folder: Path, paths: list[str], saved: Path, workers: int | None = None
+    name: str, folder: Path, paths: pd.Series, cache: Path, workers: int | None = None
 ) -> pd.DataFrame:
-    """`inspect` of every path below `folder`, a row each, with path, size and changed (ns) first.
+    """`inspect` of every path below `folder`, once each, with path, size and sha256 first.
 
-    The table in `saved` spares files of the same size and time of change; it is rewritten now and
-    then, so that a killed check goes on where it was.
+    The table in cache/prepare/<name>.parquet spares files of the same path and bytes; it is written
+    now and then, so that a killed check goes on where it was.
     """
-    keys = [(path, *_size_and_time(folder / path)) for path in paths]
-    known = {}
-    if saved.exists():
-        rows = pd.read_parquet(saved).to_dict("records")
-        known = {(row["path"], row["size"], row["changed"]): row for row in rows}
+    saved = Path(cache) / "prepare" / f"{name}.parquet"
+    paths = pd.Series(paths.unique(), dtype="str")
+    keys = list(zip(paths, content.sums(folder, paths, cache)))
+    rows = files.load_checked(saved, pd.read_parquet)
+    rows = [] if rows is None or "silent_end" not in rows else rows.to_dict("records")
+    known = {(row["path"], row["sha256"]): row for row in rows}
     todo = [key for key in keys if key not in known]
     last = time.monotonic()
     results = each(lambda key: inspect(folder / key[0]), todo, workers, "decoding")
-    for key, row in zip(todo, results):
-        known[key] = dict(zip(("path", "size", "changed"), key)) | row
+    for (path, digest), row in zip(todo, results):
+        size = listing.size(folder / path)
+        known[path, digest] = {"path": path, "size": size, "sha256": digest} | row
         if time.monotonic() - last > SAVE_EVERY:
-            files.write_atomically(saved, pd.DataFrame(known.values()).to_parquet)
+            files.save_checked(saved, pd.DataFrame(known.values()).to_parquet)
             last = time.monotonic()
     table = pd.DataFrame([known[key] for key in keys])
-    files.write_atomically(saved, table.to_parquet)
+    files.save_checked(saved, table.to_parquet)
     return table
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
 
 
 def each(task: Callable, items: list, workers: int | None, what: str) -> Iterator:

@@ -14,9 +14,9 @@ import soxr
 import torch
 
 from asglib import audio, config, files
-from asglib.data import index
+from asglib.data import index, listing
 from asglib.data.convert import convert
-from asglib.data.inspection import DEFECTS, each, inspect_all
+from asglib.data.inspection import DEFECTS, SHORTEST, each, inspect_all
 from asglib.frontend import LogSpectrogram
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
@@ -42,8 +42,7 @@ def prepare(
     reports = Path(cache) / "prepare"
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
     echo(f"{index.DATASETS[name].title}: {len(clips):,} clips in {folder}")
-    paths = list(dict.fromkeys(clips.path))
-    checked = inspect_all(folder, paths, reports / f"{name}.parquet", workers)
+    checked = inspect_all(name, folder, clips.path, cache, workers)
     report = summary(name, folder, clips, checked)
     report["fingerprint"] = index.fingerprint(clips, folder, cache)
     usable = clips.path.isin(checked.path[checked.problem == ""]) & ~outside(clips, checked)
@@ -54,7 +53,7 @@ def prepare(
     report["libsndfile"] = soundfile.__libsndfile_version__
     report["soxr"] = soxr.__version__
     text = json.dumps(report, indent=1)
-    files.write_atomically(reports / f"{name}.json", lambda out: out.write_text(text))
+    files.save_checked(reports / f"{name}.json", lambda out: out.write_text(text))
     files.write_atomically(reports / f"{name}.md", lambda out: out.write_text(as_text(report)))
     wrong = (f"{len(report[kind]):,} {_words(kind)}" for kind in ("missing", "empty", *DEFECTS))
     echo(f"{', '.join(wrong)}; the report is {reports / name}.md")
@@ -62,9 +61,9 @@ def prepare(
 
 
 def read_report(name: str, cache: Path) -> dict | None:
-    """The last report of a set, None when it was never prepared."""
+    """The last report of a set, None when it was never prepared or its report is damaged."""
     path = Path(cache) / "prepare" / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return files.load_checked(path, lambda path: json.loads(path.read_text()))
 
 
 def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
@@ -85,11 +84,13 @@ def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame)
         },
     }
     report |= {key: value for key, value in clips.attrs.items() if key != "classes"}
+    report["unlisted"] = listing.told(clips.attrs.get("unlisted", {}))
     for kind in DEFECTS:
         rows = checked[checked.problem == kind]
         report[kind] = rows[["path", "reason"]].to_dict("records")
     return report | {
         "shorter_than_usual": shorter_than_usual(good),
+        "ends_in_silence": ends_in_silence(good),
         "duplicated_files": duplicated(good),
         "stereo": good.path[good.channels > 1].tolist(),
         "other_rate": good.path[good.rate != good.rate.mode().max()].tolist(),
@@ -111,6 +112,13 @@ def shorter_than_usual(good: pd.DataFrame) -> list[dict]:
     short = good[good.seconds < NOMINAL * usual]
     reasons = short.seconds.map(lambda seconds: f"{seconds:.2f} s, most have {usual:.2f} s")
     return short.assign(reason=reasons)[["path", "reason"]].to_dict("records")
+
+
+def ends_in_silence(good: pd.DataFrame) -> list[dict]:
+    """Files that end in digital silence: padded by their publisher, or by a copy that broke off."""
+    ending = good[(good.silent_end >= SHORTEST) & (good.silent_end < good.seconds)]
+    reasons = ending.silent_end.map("its last {:.2f} s are digital silence".format)
+    return ending.assign(reason=reasons)[["path", "reason"]].to_dict("records")
 
 
 def duplicated(good: pd.DataFrame) -> list[list[str]]:

@@ -16,6 +16,7 @@ from asglib import files
 
 RATIO = 20  # unpacked bytes allowed, times the archive's (audio needs 2)
 SMALLEST_LIMIT = 100 * 2**20  # unpacked bytes that are always allowed
+LONGEST_HEADER = 2**16  # bytes of a long name or of attributes, which tarfile reads whole
 CORRUPT = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
@@ -88,8 +89,23 @@ def _extract(archive: Path, folder: Path, limit: int) -> None:
 Entry = tuple[str, str, int, Callable[[], object]]  # name, kind, size, what extracts it
 
 
+class _Header(tarfile.TarInfo):
+    """A tar header that is refused before tarfile reads as much as it says."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        header = super().frombuf(buf, encoding, errors)
+        file = header.type in tarfile.REGULAR_TYPES and header.type != tarfile.GNUTYPE_SPARSE
+        if not file and header.size > LONGEST_HEADER or header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(f"a header of {header.size} bytes")
+        return header
+
+    def _proc_gnusparse_10(self, *_) -> None:
+        raise tarfile.ReadError("a file with holes")
+
+
 def _tar(archive: Path, folder: Path) -> Iterator[Entry]:
-    with tarfile.open(archive) as tar:
+    with tarfile.open(archive, tarinfo=_Header) as tar:
         for entry in tar:
             kind = "link" if entry.issym() or entry.islnk() else "device"
             kind = "file" if entry.isreg() else "folder" if entry.isdir() else kind
