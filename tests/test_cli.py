@@ -176,7 +176,8 @@ def test_more_processes_than_a_batch_can_feed_are_refused(tmp_path):
     assert (
         status == 2
         and error
-        == "asglib: batch 8 cannot be shared by 5 processes: each needs two clips, so start at most 4.\n"
+        == "asglib: batch 8 cannot be shared by 5 processes: each needs two clips, "
+        "so start at most 4.\n"
     )
 
 

@@ -268,8 +268,8 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
     (folder / "02_two.html").write_text(good)
     report.write_entry(folder, entry("03_three"))
     assert report.check(folder) == ["03_three.html is missing: its entry says that it is there."]
-    report.write_entry(folder, entry("03_three", status="failed", error="boom"))
-    assert report.check(folder) == ["03_three: failed: boom"]
+    report.write_entry(folder, entry("03_three", status="failed", error="boom in /home/me/x.pt"))
+    assert report.check(folder) == ["03_three: failed: boom in x.pt"]
     assert len(report.check(folder / "nowhere")) == 2  # nothing to check is not "nothing wrong"
 
 

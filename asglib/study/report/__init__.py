@@ -6,25 +6,3 @@ from asglib.study.report.findings import FINDING, finding, provenance
 from asglib.study.report.front_page import entries, failed, index, write_entry
 from asglib.study.report.pages import render, title
 from asglib.study.report.progress import Progress, duration
-
-__all__ = [
-    "FINDING",
-    "LARGEST",
-    "Progress",
-    "ReportError",
-    "audio",
-    "check",
-    "duration",
-    "entries",
-    "failed",
-    "figure",
-    "finding",
-    "index",
-    "markdown",
-    "plain",
-    "provenance",
-    "render",
-    "table",
-    "title",
-    "write_entry",
-]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from asglib.study.report.checks import POLICY, clean, read_entry
+from asglib.study.report.checks import POLICY, clean, read_entry, without_paths
 from asglib.study.report.markup import TEMPLATE, markdown_to_html, parse, rows, write_text
 from asglib.study.report.progress import duration
 
@@ -32,7 +32,8 @@ def failed(out_dir: Path, entry: dict[str, Any], provenance: Mapping[str, Any]) 
 
 def write_entry(out_dir: Path, entry: dict[str, Any]) -> None:
     """Keep a notebook's entry, so that a batch of one notebook leaves the others as they are."""
-    text = json.dumps(entry, indent=1, ensure_ascii=False)
+    told = {key: without_paths(entry[key]) for key in ("sentence", "error") if key in entry}
+    text = json.dumps(entry | told, indent=1, ensure_ascii=False)
     write_text(Path(out_dir) / "entries" / f"{entry['name']}.json", text + "\n")
 
 

@@ -29,13 +29,6 @@ class Progress:
     """One line, updated in place in a notebook or terminal, else printed now and then.
 
     Not tqdm: in an executed notebook its widget is lost, and its text leaves one output a step.
-
-    >>> import io
-    >>> progress = Progress("epochs", 2, stream=io.StringIO(), every=0)
-    >>> progress.update(1, "loss 0.5")      # doctest: +ELLIPSIS
-    epochs: 1/2, loss 0.5, 0.0 s, about 0.0 s left
-    >>> progress.close("done")
-    done
     """
 
     def __init__(
@@ -65,34 +58,31 @@ class Progress:
     def tell(self, text: str) -> None:
         """Show a line of the caller's own words, unless the last one was shown a moment ago."""
         now = time.monotonic()
-        if now - self.shown >= self.pause:
-            self._show(text)
-            self.shown = now
+        if now - self.shown < self.pause:
+            return
+        self.shown = now
+        if self.terminal:
+            self._redraw(text[: shutil.get_terminal_size().columns - 1])
+        elif self.notebook:
+            self.close(text)
+        else:
+            self.echo(text)
 
     def say(self, text: str) -> None:
         """Print a line that stays, above the one that is updated."""
-        self._clear()
+        if self.terminal:
+            self._redraw("")
         self.echo(text)
 
     def close(self, text: str) -> None:
         """Replace the line by its last, static state."""
-        if self.notebook:
-            self._show(text)
-        else:
+        if not self.notebook:
             self.say(text)
-
-    def _clear(self, text: str = "") -> None:
-        if self.terminal:
-            width = shutil.get_terminal_size().columns - 1
-            self.stream.write("\r\x1b[2K" + text[:width])
-            self.stream.flush()
-
-    def _show(self, text: str) -> None:
-        if self.terminal:
-            self._clear(text)
-        elif not self.notebook:
-            self.echo(text)
         elif self.handle is None:
             self.handle = display({"text/plain": text}, raw=True, display_id=True)
         else:
             self.handle.update({"text/plain": text}, raw=True)
+
+    def _redraw(self, text: str) -> None:
+        self.stream.write("\r\x1b[2K" + text)
+        self.stream.flush()
