@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -107,21 +108,21 @@ def read_toy(workspace):
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "flipped", "other clip"])
 def test_a_damaged_clip_of_the_embedded_corpus_is_made_again(embedded, damage, caplog):
     before, files = read_toy(embedded)
-    whole = {file: open(file, "rb").read() for file in files}
+    whole = {file: Path(file).read_bytes() for file in files}
     victim = files[3]
     match damage:
         case "gone":
             os.unlink(victim)
         case "empty":
-            open(victim, "wb").close()
+            Path(victim).write_bytes(b"")
         case "cut":
-            open(victim, "wb").write(whole[victim][:-500])
+            Path(victim).write_bytes(whole[victim][:-500])
         case "flipped":
-            open(victim, "wb").write(whole[victim][:-9] + b"\1" + whole[victim][-8:])
+            Path(victim).write_bytes(whole[victim][:-9] + b"\1" + whole[victim][-8:])
         case "other clip":
             shutil.copyfile(files[4], victim)
     after, _ = read_toy(embedded)
-    assert after == before and {file: open(file, "rb").read() for file in files} == whole
+    assert after == before and {file: Path(file).read_bytes() for file in files} == whole
     assert victim in caplog.text and "made again" in caplog.text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,12 +22,13 @@ from asglib.files import load_checked, locked, log, save_checked
 
 @dataclass(frozen=True)
 class Corpus:
-    """Rows of indexes; also `file` (absolute), `content` (its SHA-256) and `data_set`."""
+    """Rows of indexes, with absolute paths in `file` and the set's name in `data_set`."""
 
     rows: pd.DataFrame
     classes: dict[str, dict]  # set -> task -> class names
     missing: int
     cache: Path
+    sums: Callable[[], pd.Series] = pd.Series  # file -> SHA-256, read when first asked for
 
     def only(self, chosen: pd.Series) -> Corpus:
         """The rows for which `chosen` is true."""
@@ -85,7 +86,8 @@ class Corpus:
         `labels` as `labels` or `joint_labels` gives them. Not the code of a builder, nor folders:
         a test clip that is removed leaves a pretraining's name as it is.
         """
-        found = index.digest(rows, ["data_set"])
+        contents = rows.file.map(self.sums())
+        found = index.digest(rows.assign(content=contents), ["data_set"])
         if labels is not None:
             ids, classes = labels
             found.update(repr((ids.dtype, tuple(ids.shape), classes)).encode())
@@ -96,7 +98,7 @@ class Corpus:
 @cache
 def load(names: str, workspace: Workspace) -> Corpus:
     """The sets in `names`, joined by "+"; DataError when one of them is not there."""
-    parts, classes, missing = [], {}, 0
+    parts, classes, missing = {}, {}, 0
     for name in names.split("+"):
         if name not in index.DATASETS:
             known = ", ".join(index.DATASETS)
@@ -105,12 +107,21 @@ def load(names: str, workspace: Workspace) -> Corpus:
         rows = index.load(name, root, workspace.cache)
         folder = index.find(name, root).resolve()
         files = f"{folder}/" + rows.path.astype(str)
-        found = content.sums(folder, rows.path, workspace.cache)
-        parts.append(rows.assign(file=files, content=found, data_set=name))
+        parts[folder] = rows.assign(file=files, data_set=name)
         tasks = index.DATASETS[name].tasks
         classes[name] = {key: index.class_names(rows, task) for key, task in tasks.items()}
         missing += len(rows.attrs["missing"]) + len(rows.attrs["empty"])
-    return Corpus(pd.concat(parts, ignore_index=True), classes, missing, workspace.cache)
+
+    @cache
+    def sums() -> pd.Series:
+        found = []
+        for folder, part in parts.items():
+            paths = part.drop_duplicates("file").set_index("file").path
+            found.append(content.sums(folder, paths, workspace.cache))
+        return pd.concat(found)
+
+    rows = pd.concat(parts.values(), ignore_index=True)
+    return Corpus(rows, classes, missing, workspace.cache, sums)
 
 
 def _root(name: str, workspace: Workspace) -> Path:

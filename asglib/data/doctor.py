@@ -82,7 +82,9 @@ def _row(name: str, data_root: Path | None, cache: Path) -> dict:
 def _found(name: str, folder: Path, data_root: Path, cache: Path) -> dict:
     """What is known of a set that is there."""
     clips, report = index.load(name, data_root, cache), read_report(name, cache)
-    row = {"state": "found", "found": len(clips), "advice": ""}
+    others = ", ".join(clips.attrs["unlisted"])
+    advice = f"no clips of it: {others}" if others else ""
+    row = {"state": "found", "found": len(clips), "advice": advice}
     row["missing"] = len(clips.attrs["missing"]) + len(clips.attrs["empty"])
     row["GB"] = sum(listing.size(folder / path) for path in set(clips.path)) / 1e9
     if report and report["folder"] == str(folder):

@@ -101,7 +101,7 @@ def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
         table.attrs["unlisted"] = listing.unlisted(sounds, table)
     if table.empty:
         missing, empty = len(table.attrs["missing"]), len(table.attrs["empty"])
-        others = listing.told(table.attrs["unlisted"])
+        others = ", ".join(table.attrs["unlisted"])
         raise DataError(
             f"{folder} holds none of the files of {wanted.title} (missing {missing}, empty {empty}"
             f"{'; there are ' + others if others else ''}): {wanted.obtain}"
@@ -109,6 +109,9 @@ def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
     classes = {task.label: class_names(table, task) for task in wanted.tasks.values()}
     table.attrs["classes"] = {label: listing.Uncopied(names) for label, names in classes.items()}
     for task in wanted.tasks.values():
+        names = pd.Series(classes[task.label], dtype="str")
+        for name in names[names.duplicated() | (names == "")]:
+            raise DataError(f"{folder}: '{name}' is no name of one class of '{task.label}'.")
         try:
             label_ids(table, task)
         except DataError as error:

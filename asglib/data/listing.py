@@ -34,17 +34,21 @@ def tree(folder: Path) -> Iterator[tuple[str, list[os.DirEntry]]]:
 
     Names that begin with "." are skipped; a link to a folder above itself is not followed.
     """
-    stack = [("", ())]
+    top = Path(folder).resolve()
+    stack = [("", tuple(map(_identity, top.parents)))]
     while stack:
         prefix, above = stack.pop()
-        status = os.stat(os.path.join(folder, prefix))
-        above = (*above, (status.st_dev, status.st_ino))
+        above = (*above, _identity(os.path.join(folder, prefix)))
         entries = _entries(os.path.join(folder, prefix))
         yield prefix, [entry for entry in entries if not entry.is_dir()]
         for entry in filter(os.DirEntry.is_dir, entries):
-            status = os.stat(entry.path)
-            if (status.st_dev, status.st_ino) not in above:
+            if _identity(entry.path) not in above:
                 stack.append((f"{prefix}{entry.name}/", above))
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
 
 
 def _entries(folder: str) -> list[os.DirEntry]:
@@ -102,7 +106,7 @@ def held_out(ids: Iterable[str], strata: Iterable[str], share: float) -> set[str
 
 
 def _sha256(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
 
 
 def index(
@@ -119,7 +123,11 @@ def index(
     `missing` names what is known to be absent, `sizes` the bytes of each row's file when known,
     `classes` the names of each label that the release itself lists; `counts` go to attrs.
     """
-    table = pd.DataFrame(rows, columns=list(columns))
+    try:
+        table = pd.DataFrame(rows, columns=list(columns))
+    except UnicodeEncodeError as error:
+        name = printable(error.object)
+        raise DataError(f"{folder}: the name '{name}' is no UTF-8: rename that file.") from None
     _refuse(folder, table)
     labels = [name for name in columns if name not in FIXED]
     defaults = {"fold": -1, "start": np.nan, "stop": np.nan, "group": ""}
@@ -141,16 +149,11 @@ def index(
 
 
 def _refuse(folder: Path, table: pd.DataFrame) -> None:
-    """DataError for paths that leave the folder, that are no UTF-8, or that are listed twice."""
+    """DataError for paths that leave the folder or are listed twice."""
     for path in table.path:
         if path.startswith("/") or ".." in path and ".." in path.split("/"):
             raise DataError(f"{folder}: the list names '{path}', outside the folder: correct it.")
-        if not path.isascii() and printable(path) != path:
-            raise DataError(
-                f"{folder}: the name '{printable(path)}' is no UTF-8: rename that file."
-            )
-    keys = table[["path", "start"]] if "start" in table else table[["path"]]
-    twice = table.path[keys.duplicated()]
+    twice = table.path[table[[name for name in ("path", "start") if name in table]].duplicated()]
     if len(twice):
         raise DataError(
             f"{folder}: {len(twice)} clips are listed twice, such as '{twice.iloc[0]}': put the "
@@ -158,24 +161,13 @@ def _refuse(folder: Path, table: pd.DataFrame) -> None:
         )
 
 
-def unlisted(files: Iterable[str], table: pd.DataFrame) -> dict[str, list]:
-    """{suffix: [how many, the first]} of the sound `files` that are no clip of the index."""
-    known = {*table.path, *table.attrs["empty"]}
-    found: dict[str, list] = {}
-    for path in sorted(set(files) - known):
-        counted = found.setdefault(os.path.splitext(path)[1], [0, printable(path)])
-        counted[0] += 1
-    return found
-
-
-def told(found: dict[str, list]) -> str:
-    """What `unlisted` found, in words.
-
-    >>> told({".m4a": [5, "Talk/1.m4a"], ".WAV": [1, "2.WAV"]})
-    '5 .m4a files such as Talk/1.m4a, 1 .WAV files such as 2.WAV'
-    """
-    kinds = found.items()
-    return ", ".join(f"{count} {kind} files such as {first}" for kind, (count, first) in kinds)
+def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:
+    """The sound `files` that are no clip of the index, in words, one line a suffix."""
+    kinds: dict[str, list[str]] = {}
+    for path in sorted(set(files) - {*table.path, *table.attrs["empty"]}):
+        kinds.setdefault(os.path.splitext(path)[1], []).append(path)
+    found = kinds.items()
+    return [f"{len(paths):,} {kind} files such as {printable(paths[0])}" for kind, paths in found]
 
 
 def printable(path: str) -> str:

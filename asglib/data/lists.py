@@ -64,7 +64,7 @@ def records(path: Path, columns: Iterable[str], sep: str = ",") -> list[dict[str
     wanted = max(map(header.index, columns)) + 1
     found = []
     for where, row in rows:
-        if len(row) < wanted:
+        if len(row) < wanted or any(row[len(header) :]):
             raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {BACK}")
         found.append(dict(zip(header, row)) | {"where": where})
     return found

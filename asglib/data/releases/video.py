@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from asglib.data import lists
-from asglib.data.listing import AUDIO, SPLITS, DataError, index, need, size, walk
+from asglib.data.listing import AUDIO, DataError, index, need, size, walk
 
 CLASSES = "class_labels_indices.csv"
 SEGMENTS = {  # a clip of several lists belongs to the last: no test clip is ever trained on
@@ -24,6 +24,7 @@ SOURCE = "https://research.google.com/audioset/download.html"
 # often CRLF. All have an 11-character id, two numbers, and label ids that begin with a slash.
 SEGMENT = re.compile(r'\s*"?([\w-]{11})"?\s*,\s*"?[\d.]+"?\s*,\s*"?[\d.]+"?\s*,(.*)')
 LABEL = re.compile(r"/[a-z]/\w+")
+ROW = re.compile(r"([\w-]{11})\t(\d+)\t([^\t]+)\t(train|test)")  # of vggsound.csv
 CLIP = re.compile(r"([\w-]{11})_(\d{6})(?:\.\w+)?")  # of train.csv and test.csv
 
 
@@ -83,10 +84,17 @@ def youtube_id(stem: str, ids: Container[str]) -> tuple[str, str] | None:
     return next(iter(separated + listed), None)
 
 
-def sift(folder: Path, clip_of: Callable[[str], Hashable | None]) -> tuple[dict, int]:
-    """{clip: (is empty, path)} by what `clip_of` says of a file's stem, and how many copies more.
+def sift(
+    folder: Path,
+    listed: dict[Hashable, tuple[str, str, str]],
+    clip_of: Callable[[str], Hashable | None],
+    name_of: Callable[[Hashable], str],
+    classes: Iterable[str],
+) -> pd.DataFrame:
+    """The index of the clips that are there, from {clip: (label, split, group)}.
 
-    Of several copies the first that is not empty in path order counts.
+    `clip_of` gives the clip of a file's stem, `name_of` the name of a missing clip. Of several
+    copies the first that is not empty in path order counts; attrs["duplicated"] counts the others.
     """
     found, duplicated = {}, 0
     for path, entry in walk(folder):
@@ -96,16 +104,23 @@ def sift(folder: Path, clip_of: Callable[[str], Hashable | None]) -> tuple[dict,
             copy = (size(entry.path) <= 0, path)
             duplicated += clip in found
             found[clip] = min(copy, found.get(clip, copy))
-    return found, duplicated
+    return index(
+        folder,
+        [(path, *listed[clip]) for clip, (_, path) in found.items()],
+        ("path", "label", "split", "group"),
+        missing=map(name_of, listed.keys() - found.keys()),
+        sizes=[not empty for empty, _ in found.values()],
+        classes={"label": classes},
+        duplicated=duplicated,
+    )
 
 
 def audioset(folder: Path) -> pd.DataFrame:
-    """The clips that are there; attrs["duplicated"]: further copies of a clip.
+    """D21: the id alone keys a clip (official lists hold each video once).
 
-    D21: the id alone keys a clip (official lists hold each video once). Missing clips are listed by
-    id, as nothing fixes what their file would be called.
+    Missing clips are listed by id, as nothing fixes what their file would be called.
     """
-    names, labels, splits = class_names(folder), {}, {}
+    names, listed = class_names(folder), {}
     there = {name: lists.find(folder, name) for name in SEGMENTS}
     if not any(there.values()):
         raise DataError(
@@ -114,44 +129,32 @@ def audioset(folder: Path) -> pd.DataFrame:
         )
     for name, path in there.items():
         if path is not None:
-            listed = segments(path, names)
-            labels |= listed
-            splits |= dict.fromkeys(listed, SEGMENTS[name])
-    found, duplicated = sift(folder, lambda stem: (youtube_id(stem, labels) or (None,))[0])
-    columns = {
-        "path": [path for _, path in found.values()],
-        "label": [labels[ytid] for ytid in found],
-        "split": [splits[ytid] for ytid in found],
-    }
-    return index(
-        folder,
-        columns,
-        tuple(columns),
-        missing=labels.keys() - found.keys(),
-        sizes=[not empty for empty, _ in found.values()],
-        classes={"label": names.values()},
-        duplicated=duplicated,
-    )
+            labels = segments(path, names)
+            listed |= {ytid: (label, SEGMENTS[name], "") for ytid, label in labels.items()}
+
+    def clip_of(stem: str) -> str | None:
+        return (youtube_id(stem, listed) or (None,))[0]
+
+    return sift(folder, listed, clip_of, str, names.values())
 
 
-def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str]]:
-    """{(YouTube id, start in seconds): (label, split)} from vggsound.csv or train and test.csv."""
+def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
+    """{(id, start in seconds): (label, split, id)} of vggsound.csv, else of train and test.csv."""
     whole = lists.find(folder, "vggsound.csv")
     found = {}
     for where, clip, label, split in _whole(whole) if whole else _halves(folder):
-        if found.get(clip, ("", split))[1] != split:
+        if found.get(clip, ("", split, ""))[1] != split:
             raise DataError(f"{where} is a clip of the other part too: download the list again.")
-        found[clip] = (label, split)
+        found[clip] = (label, split, clip[0])
     return found
 
 
 def _whole(path: Path) -> Iterator[tuple]:
     for where, cells in lists.cells(path):
-        if len(cells) != 4 or not re.fullmatch(r"[\w-]{11}", cells[0]) or cells[3] not in SPLITS:
+        row = ROW.fullmatch("\t".join(cells))
+        if row is None:
             raise _no_clip(where)
-        ytid, start, label, split = cells
-        if not start.isdigit():
-            raise _no_clip(where)
+        ytid, start, label, split = row.groups()
         yield where, (ytid, int(start)), label, split
 
 
@@ -183,7 +186,7 @@ def seconds(rest: str) -> float | None:
 
 
 def vggsound(folder: Path) -> pd.DataFrame:
-    """The clips that are there, keyed by id and start; group: the video; attrs as in AudioSet."""
+    """Clips keyed by id and start; group: the video; 309 classes in the published list (D22)."""
     listed = clips(folder)
     starts: dict[str, list[int]] = {}
     for ytid, start in listed:
@@ -196,21 +199,8 @@ def vggsound(folder: Path) -> pd.DataFrame:
             start = starts[ytid][0]
         return (ytid, int(start)) if (ytid, start) in listed else None
 
-    found, duplicated = sift(folder, clip_of)
-    columns = {
-        "path": [path for _, path in found.values()],
-        "label": [listed[clip][0] for clip in found],
-        "split": [listed[clip][1] for clip in found],
-        "group": [ytid for ytid, _ in found],
-    }
-    return index(
-        folder,
-        columns,
-        tuple(columns),
-        missing=(f"{ytid}_{start:06d}" for ytid, start in listed.keys() - found.keys()),
-        sizes=[not empty for empty, _ in found.values()],
-        classes={
-            "label": sorted({label for label, _ in listed.values()})
-        },  # 309 as published (D22)
-        duplicated=duplicated,
-    )
+    def name_of(clip: tuple[str, int]) -> str:
+        return f"{clip[0]}_{clip[1]:06d}"
+
+    classes = sorted({label for label, _, _ in listed.values()})
+    return sift(folder, listed, clip_of, name_of, classes)
