@@ -14,7 +14,7 @@ import soxr
 import torch
 
 from asglib import audio, config, files
-from asglib.data import index, listing
+from asglib.data import index
 from asglib.data.convert import convert
 from asglib.data.inspection import DEFECTS, SHORTEST, each, inspect_all
 from asglib.frontend import LogSpectrogram
@@ -84,7 +84,6 @@ def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame)
         },
     }
     report |= {key: value for key, value in clips.attrs.items() if key != "classes"}
-    report["unlisted"] = listing.told(clips.attrs.get("unlisted", {}))
     for kind in DEFECTS:
         rows = checked[checked.problem == kind]
         report[kind] = rows[["path", "reason"]].to_dict("records")
