@@ -255,7 +255,7 @@ def test_claims_are_named_in_words_and_told_apart_where_they_share_a_sentence():
 
 
 def test_the_label_of_every_real_claim_has_at_most_two_lines():
-    claims = paper.paper_claims().rename(columns={"sentence": "claim"})
+    claims = paper.read("asg").claims.rename(columns={"sentence": "claim"})
     labels = _in_words(claims)
     assert len(labels) > 40 and max(label.count("\n") for label in labels) == 1
     assert len(set(labels)) == len(labels)

@@ -48,7 +48,7 @@ def luminance(colour):
     return np.dot((0.2126, 0.7152, 0.0722), linear)
 
 
-@pytest.mark.parametrize("methods", [0, 20])
+@pytest.mark.parametrize("methods", [0, 40])
 def test_every_system_has_a_colour_and_a_marker_of_its_own_that_show_on_white(methods, monkeypatch):
     for number in range(methods - len(METHODS)):
         monkeypatch.setitem(METHODS, f"new{number}", None)
@@ -56,7 +56,10 @@ def test_every_system_has_a_colour_and_a_marker_of_its_own_that_show_on_white(me
     look = figures.looks(systems)
     marks = [MarkerStyle(look["markers"][system]) for system in systems]
     shapes = [mark.get_path().transformed(mark.get_transform()) for mark in marks]
-    assert len({shape.vertices.round(6).tobytes() for shape in shapes}) == len(systems)
+    drawn = [shape.vertices.round(6).tobytes() for shape in shapes]
+    main = [systems.index(system) for system in style.MAIN]
+    assert len({drawn[number] for number in main}) == len(main) == 9
+    assert len(set(drawn)) > 20, "beyond that a marker comes again, in another colour"
     assert len({to_hex(look["palette"][system]) for system in systems}) == len(systems)
     assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in look["palette"].values())
 
@@ -67,6 +70,7 @@ def test_a_row_looks_like_the_system_that_it_is_named_after():
         found = figures.looks([label])
         assert found["palette"][label] == asg["palette"]["ASG"]
         assert found["markers"][label] == asg["markers"]["ASG"]
+    assert figures.look("COLA stretch, mel") == figures.look("COLA stretch") != figures.look("COLA")
     assert figures.looks(["Wav2Vec2.0"])["palette"]["Wav2Vec2.0"] == style.OTHER
 
 

@@ -12,8 +12,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from asglib.methods import METHODS
+from asglib.study.plans import CONTROLS
+from asglib.study.profiles import ABLATION
 
-CONTROLS = ("spectrogram",)  # systems that are no method
+MAIN = (*ABLATION, "Sup.", *reversed(CONTROLS))  # these have the clearest looks
 OTHER = "#444444"  # a row that belongs to no system
 GUIDE = {"color": "#666666", "linewidth": 1}  # lines to read a figure by
 TICK = {"marker": "|", "s": 250, "linewidth": 2.5}  # a value to compare with
@@ -111,14 +113,14 @@ def colour(number: int) -> tuple[float, ...]:
 def look(label: str) -> dict:
     """The `color` and `marker` of the system that a label begins with: "ASG, mel", "ASG - NONE".
 
-    The order of METHODS decides; what is named after no system is grey and round.
+    What is named after no system is grey and round.
     """
-    systems = [*METHODS, *CONTROLS]
-    system = label.split()[0].rstrip(",")
-    if system not in systems:
+    systems = list(dict.fromkeys([*MAIN, *METHODS]))
+    named = [one for one in systems if label == one or label.startswith((f"{one} ", f"{one},"))]
+    if not named:
         return {"color": OTHER, "marker": "o"}
-    number = systems.index(system)
-    return {"color": colour(number), "marker": MARKERS[number]}
+    number = systems.index(max(named, key=len))
+    return {"color": colour(number), "marker": MARKERS[number % len(MARKERS)]}
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict]:
