@@ -1,8 +1,6 @@
-"""What several tests share: files on disk, a small pretraining run, and a process that is killed while it runs it."""
+"""What several tests share: files on disk, a small pretraining, and a small run of the study."""
 
-import sys
-import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from asglib import methods, training
-from asglib.data.clips import Clips
-from asglib.config import Frontend, Positives, Pretraining
+from asglib import training
+from asglib.audio import Clips
+from asglib.config import Downstream, Evaluation, Frontend, Positives, Pretraining
+from asglib.methods import METHODS
+from asglib.methods.contract import change
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -27,6 +27,15 @@ def one_thread():
 
 def gen(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def same_bits(one, other):
+    """Whether two modules hold exactly the same numbers, buffers included."""
+    a, b = one.state_dict(), other.state_dict()
+    return list(a) == list(b) and all(torch.equal(a[key], b[key]) for key in a)
+
+
+# --- files on disk -------------------------------------------------------------------------------
 
 
 def tone(hertz, seconds=0.5, rate=16_000, level=0.5):
@@ -50,33 +59,8 @@ def clips_of(paths, cache, start=None, stop=None):
     )
 
 
-def small(**changes):
-    """A pretraining that takes a fraction of a second: 129 bins, 24 frames, the tiny encoder, 3 steps an epoch."""
-    config = Pretraining(
-        corpus="none",
-        frames=24,
-        encoder="tiny",
-        head=(32, 16),
-        batch=8,
-        epochs=2,
-        warmup_epochs=1,
-        precision="fp32",
-        frontend=Frontend(window=256, n_fft=256),
-        positives=Positives(noise_max=0.01),
-    )
-    return replace(config, **changes)
-
-
-def responses():
-    """Four impulse responses [4, 60] of unit energy: a direct path and one echo."""
-    bank = torch.zeros(4, 60)
-    bank[:, 0] = 0.8
-    bank[torch.arange(4), torch.tensor([7, 19, 31, 53])] = 0.6
-    return bank
-
-
 def folder_of_tones(folder, clips=24):
-    """Files 0000.wav ... of half a second: a decaying tone each, at a pitch and rate of its own, and faint noise."""
+    """Files 0000.wav ... of half a second: a decaying tone each, at a pitch of its own, and noise."""
     rng = np.random.default_rng(7)
     found = []
     for number in range(clips):
@@ -90,36 +74,88 @@ def tones(tmp_path_factory):
     return folder_of_tones(tmp_path_factory.mktemp("tones"))
 
 
-def run_small(
-    paths, folder, config=None, progress=lambda row: None, labels=None, rank=0, world=1, **how
-):
-    """One small pretraining of the files: (method, log, clips that could not be decoded)."""
-    config = config or small()
-    method = methods.build(config, responses(), classes=2)
-    batches = training.Batches(config, clips_of(paths, Path(folder) / "cache"), labels, rank, world)
-    log, failed = training.pretrain(
-        method, config, batches, Path(folder), CPU, progress=progress, **how
+# --- a small pretraining -------------------------------------------------------------------------
+
+
+def small(method="ASG", **changes):
+    """A pretraining that takes a fraction of a second: 129 bins, 24 frames, 3 steps an epoch.
+
+    `changes` are fields of Pretraining or of the method's settings.
+    """
+    settings = METHODS[method]
+    wanted = {"head": (32, 16), "positives": Positives(noise_max=0.01)} | changes
+    own = {field.name: wanted[field.name] for field in fields(settings) if field.name in wanted}
+    rest = {name: value for name, value in changes.items() if name not in own}
+    config = Pretraining(
+        method=method,
+        settings=change(settings, **own),
+        corpus="none",
+        frames=24,
+        encoder="tiny",
+        batch=8,
+        epochs=2,
+        warmup_epochs=1,
+        precision="fp32",
+        frontend=Frontend(window=256, n_fft=256),
     )
-    return method, log, failed
+    return replace(config, **rest)
 
 
-def same_bits(one, other):
-    """Whether two modules hold exactly the same numbers, buffers included."""
-    a, b = one.state_dict(), other.state_dict()
-    return list(a) == list(b) and all(torch.equal(a[key], b[key]) for key in a)
+def responses():
+    """Four impulse responses [4, 60] of unit energy: a direct path and one echo."""
+    bank = torch.zeros(4, 60)
+    bank[:, 0] = 0.8
+    bank[torch.arange(4), torch.tensor([7, 19, 31, 53])] = 0.6
+    return bank
 
 
-def child(corpus, folder, epochs):
-    """What the process that is killed does: the small run, a checkpoint after every step, a line for each."""
-    torch.set_num_threads(1)
-    paths = sorted(Path(corpus).glob("*.wav"))
+def run_small(paths, folder, config=None, tell=lambda row: None, **how):
+    """One small pretraining of the files: the method and its log."""
+    return training.pretrain(
+        config or small(),
+        clips_of(paths, Path(folder) / "cache"),
+        Path(folder) / "checkpoint.pt",
+        CPU,
+        rirs=responses(),
+        tell=tell,
+        **how,
+    )
 
-    def progress(row):
-        print(row["step"], flush=True)
-        time.sleep(0.02)
 
-    run_small(paths, folder, small(epochs=int(epochs)), progress, checkpoint_seconds=0)
+@pytest.fixture
+def always_saved(monkeypatch):
+    """A checkpoint after every step."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
 
 
-if __name__ == "__main__":
-    child(*sys.argv[1:])
+# --- a small run of the study --------------------------------------------------------------------
+
+TINY = Pretraining(
+    method="ASG",
+    settings=change(METHODS["ASG"], head=(32, 16)),
+    corpus="toy-a",
+    frames=32,
+    encoder="tiny",
+    batch=16,
+    epochs=2,
+    warmup_epochs=1,
+    clips_per_epoch=64,
+    precision="fp32",
+    frontend=Frontend(window=256, n_fft=256),
+)
+QUICK = Downstream(epochs=3, drop_epoch=2)
+
+
+def asked(task="direction", pretraining=TINY, setting="frozen", **changes):
+    """An evaluation of the tiny run on the embedded corpus."""
+    found = Evaluation(pretraining, "toy-a", task, setting, QUICK, 0, TINY.frontend)
+    return replace(found, **changes)
+
+
+def essence(record):
+    """What a second computation must give again to the bit: all but the time and the commit."""
+    return {
+        key: value
+        for key, value in record.items()
+        if "seconds" not in key and key not in ("finished", "commit")
+    }

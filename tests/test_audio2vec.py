@@ -1,6 +1,7 @@
 """Audio2Vec and its family (3, 4): slices, decoder, gaps, triplets, and that nothing can cheat."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,9 +23,8 @@ FAMILY = ("CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder", "MultiHead")
 
 
 def config_of(name, frames=64):
-    return small(
-        method=name, settings=METHODS[name], frames=frames, encoder="audio2vec", frontend=MEL
-    )
+    how = {"encoder": "audio2vec", "frontend": MEL, "frames": frames}
+    return replace(small("NONE"), method=name, settings=METHODS[name], **how)
 
 
 def build(name, frames=64):
@@ -117,7 +117,9 @@ def test_the_gaps_loss_lies_between_a_half_and_ln_2():
     gap = torch.rand(100_000, generator=gen()).clamp(1e-4, 1 - 1e-4)
     constant = F.binary_cross_entropy_with_logits(torch.zeros_like(gap), gap)
     best = F.binary_cross_entropy_with_logits(gap.logit(), gap)
-    assert constant.item() == pytest.approx(math.log(2)) and best.item() == pytest.approx(0.5, abs=5e-3)
+    assert constant.item() == pytest.approx(math.log(2)) and best.item() == pytest.approx(
+        0.5, abs=5e-3
+    )
     method, config = build("TemporalGap")
     assert method(batch(config), gen()).item() == pytest.approx(math.log(2), abs=0.1)
 
@@ -172,9 +174,14 @@ def test_one_batch_is_learnt_and_labels_matter_to_multihead_alone(name):
         loss.backward()
         optim.step()
         losses.append(loss.item())
-    assert np.mean(losses[-3:]) < {"TemporalGap": 0.97, "SG": 0.8, "CBoW": 0.8}.get(name, 0.75) * losses[0]
+    assert (
+        np.mean(losses[-3:])
+        < {"TemporalGap": 0.97, "SG": 0.8, "CBoW": 0.8}.get(name, 0.75) * losses[0]
+    )
 
 
 def test_slices_that_are_too_short_for_the_network_are_one_sentence():
-    with pytest.raises(ConfigError, match="audio2vec: the frames of a slice is 24; give 32 or more"):
+    with pytest.raises(
+        ConfigError, match="audio2vec: the frames of a slice is 24; give 32 or more"
+    ):
         config_of("CBoW", frames=24)

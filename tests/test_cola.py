@@ -1,6 +1,7 @@
 """COLA and augmented COLA (2, 3.1): the loss, what each block does, and that blocks can be off."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -23,7 +24,8 @@ def waves(clips=6, samples=16_896):
 
 def build(*blocks, **changes):
     settings = cola.Settings(blocks, head=16, **changes)
-    config = small(method="COLA", settings=settings, frames=96, frontend=Frontend(n_mels=64))
+    how = {"method": "COLA", "frames": 96, "frontend": Frontend(n_mels=64)}
+    config = replace(small("NONE"), settings=settings, **how)
     network = encoder.build("tiny", config.frontend)
     return settings.build(config, Material(network, responses())), config
 

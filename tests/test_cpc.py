@@ -1,6 +1,7 @@
 """CPC with an adversary (2, 3.1): loss, negatives, directions, the adversary; its collapse shows."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from asglib.methods.contract import Material
 
 def build(frames=100, **changes):
     settings = cpc.Settings(**changes)
-    config = small(method="CPC", settings=settings, frames=frames, encoder="cpc-tiny")
+    how = {"method": "CPC", "settings": settings, "frames": frames, "encoder": "cpc-tiny"}
+    config = replace(small("NONE"), **how)
     return settings.build(config, Material(encoder.build("cpc-tiny", Frontend())))
 
 
@@ -181,7 +183,7 @@ def test_training_ranks_more_positives_first_than_chance():
 
 
 def test_a_crop_too_short_for_its_steps_and_unknown_words_are_one_sentence():
-    with pytest.raises(ConfigError, match="cpc: latents of a crop is 5; give 9 or more."):
-        build(frames=24)
+    with pytest.raises(ConfigError, match="cpc: latents of a crop is 6; give 9 or more."):
+        build(frames=16)
     with pytest.raises(ConfigError, match="cpc.negatives 'all' is unknown; use cross, local, "):
         build(negatives="all")
