@@ -99,7 +99,7 @@ def test_the_loss_of_a_constant_is_the_variance_of_standardised_slices():
 
 class Constant(nn.Module):
     def forward(self, z):
-        return torch.zeros(len(z), 1, 1, 1)
+        return torch.zeros(len(z), 1, 64, 64)
 
 
 def test_gaps_are_uniform_and_slices_inside_in_random_order():
