@@ -1,5 +1,7 @@
 """What several tests share: files on disk, a small pretraining, and a small run of the study."""
 
+import os
+import tarfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -23,6 +25,18 @@ CPU = torch.device("cpu")
 def one_thread():
     """The same bits whatever the machine, and no fight over its cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory):
+    """The trees of inputs that broke something; they lie beside the repository, not in it."""
+    archive = Path(os.environ.get("ASG_CASES", ROOT.parent / "shared/cases/cases.tgz"))
+    if not archive.is_file():
+        pytest.skip(f"{archive} is not there; ASG_CASES may name it")
+    folder = tmp_path_factory.mktemp("cases")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
 
 
 def gen(seed=0):

@@ -20,6 +20,10 @@ class Handler(BaseHTTPRequestHandler):
         s.log.append((asked, self.headers.get("If-Range")))
         if s.status != 200:
             return self.send_error(s.status)
+        if s.redirect:
+            self.send_response(302)
+            self.send_header("Location", s.redirect)
+            return self.end_headers()
         start = 0
         fresh = self.headers.get("If-Range", s.etag) == s.etag
         if asked and s.ranges and fresh:
@@ -42,6 +46,11 @@ class Handler(BaseHTTPRequestHandler):
             s.breaks -= 1
             content = content[:100_000]
         self.wfile.write(content)
+        while s.endless:
+            try:
+                self.wfile.write(content)
+            except OSError:
+                break
         return None
 
     def log_message(self, *args):
@@ -52,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 def serving():
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.body, http.log, http.status, http.breaks, http.lie, http.shift = DATA, [], 200, 0, 0, 0
+    http.redirect, http.endless = "", False
     http.ranges, http.announce, http.etag = True, True, '"v1"'
     http.url = f"http://127.0.0.1:{http.server_address[1]}/set.tar.gz"
     thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)

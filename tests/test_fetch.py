@@ -188,3 +188,56 @@ def test_one_process_at_a_time(get):
     busy = pytest.raises(DownloadError, match="another process is downloading it")
     with files.locked(get.folder / ".set.tar.gz.lock"), busy:
         get()
+
+
+@pytest.mark.parametrize("announce", [True, False])
+def test_an_endless_body_stops_at_the_published_size(get, server, announce):
+    server.endless, server.announce = True, announce
+    if announce:  # what comes after the announced length is not read
+        assert get(size=300_000, sha256=SHA256).read_bytes() == DATA
+        return
+    with pytest.raises(DownloadError, match="more than the 300,000 bytes that it may have come"):
+        get(size=300_000)
+    assert not list(get.folder.glob("set*.gz")) + list(get.folder.glob("*.part"))
+
+
+def test_an_endless_body_of_unknown_size_stops_too(get, server, monkeypatch):
+    monkeypatch.setattr(fetch, "UNANNOUNCED", 2_000_000)
+    server.endless, server.announce = True, False
+    with pytest.raises(DownloadError, match="more than the 2,000,000 bytes"):
+        get()
+    assert not list(get.folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<!DOCTYPE html><html>sign in</html>", b"\xef\xbb\xbf\r\n <html>", b"  \n"]
+)
+def test_a_web_page_or_nothing_is_no_file(get, server, body):
+    server.body = body
+    with pytest.raises(DownloadError, match="a web page or nothing came in its place; deleted"):
+        get()
+    assert not list(get.folder.glob("set*.gz")) + list(get.folder.glob("*.part"))
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://x/y"])
+def test_redirects_lead_to_http_only(get, server, address):
+    server.redirect = address
+    with pytest.raises(DownloadError, match="is not followed|the server answers 302"):
+        get()
+    assert len(server.log) == 1 and left(get.folder) == []
+
+
+def test_a_redirect_to_http_is_followed(get, server):
+    with serving() as other:
+        server.redirect = other.url
+        assert get(sha256=SHA256).read_bytes() == DATA
+
+
+def test_a_full_disk_is_one_sentence_with_the_path(get, monkeypatch):
+    class Full:
+        def __init__(self, *_, **__):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetch, "tqdm", Full)
+    with pytest.raises(DownloadError, match=r"set.tar.gz.part: cannot be .*No space left.*again"):
+        get()

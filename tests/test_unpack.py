@@ -1,8 +1,10 @@
 """Hostile and broken archives: nothing leaves the folder, nothing half-unpacked stays."""
 
+import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -166,3 +168,68 @@ def test_nothing_is_overwritten_and_leftovers_do_not_matter(tmp_path):
         unpack.unpack(archive, tmp_path / "set")
     with pytest.raises(ArchiveError, match="holds no files"):
         unpack.unpack(tar(tmp_path / "b"), tmp_path / "other")
+
+
+def bomb(path, kind):
+    """A small archive whose first header says that megabytes of itself follow."""
+    info = tarfile.TarInfo("header")
+    info.type, info.size = kind, 64 * 2**20
+    with gzip.open(path, "wb", 1) as out:
+        out.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(64):
+            out.write(bytes(2**20))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_a_long_header_is_not_read(kind, tmp_path):
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match=r"broken archive \(a header of 67108864 bytes\)"):
+        unpack.unpack(bomb(tmp_path / "a.tar.gz", kind), tmp_path / "set")
+    assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    tracemalloc.stop()
+
+
+def test_files_with_holes_are_refused(tmp_path):
+    hole = tarfile.TarInfo("hole")
+    hole.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a"}
+    content = b"1\n" * 500_000
+    hole.size = len(content)
+    with tarfile.open(tmp_path / "a", "w:gz", format=tarfile.PAX_FORMAT) as out:
+        out.addfile(hole, io.BytesIO(content))
+    with pytest.raises(ArchiveError, match="a file with holes"):
+        unpack.unpack(tmp_path / "a", tmp_path / "set")
+    old = special("old", tarfile.GNUTYPE_SPARSE)
+    with pytest.raises(ArchiveError, match="a file with holes"):
+        unpack.unpack(tar(tmp_path / "b", old), tmp_path / "set")
+
+
+def test_many_long_headers_are_too_much(tmp_path):
+    entries = [tarfile.TarInfo(f"{number}") for number in range(40)]
+    for entry in entries:
+        entry.pax_headers = {"comment": "x" * 60_000}
+    with tarfile.open(tmp_path / "a", "w:gz", format=tarfile.PAX_FORMAT) as out:
+        for entry in entries:
+            out.addfile(entry)
+    with pytest.raises(ArchiveError, match="unpacks to more than the 1,000,000 bytes allowed"):
+        unpack.unpack(tmp_path / "a", tmp_path / "set", limit=1_000_000)
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_damaged_archives_are_refused_or_whole(make, tmp_path):
+    archive = make(tmp_path / "a", ("x/noise", DATA[:9_000]), ("x/more", DATA[9_000:12_000]))
+    whole, rng, refused = archive.read_bytes(), np.random.default_rng(0), 0
+    for number in range(150):
+        raw = bytearray(whole)
+        for _ in range(rng.integers(1, 9)):
+            raw[rng.integers(len(raw))] ^= 1 << rng.integers(8)
+        archive.write_bytes(raw)
+        try:
+            unpack.unpack(archive, tmp_path / f"{number}")
+        except ArchiveError as error:
+            assert str(archive) in str(error) and "\n" not in str(error)
+            refused += 1
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert refused > 100 and len(left) == 151 - refused

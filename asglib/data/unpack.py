@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 import shutil
 import stat
@@ -17,7 +19,8 @@ from asglib import files
 RATIO = 20  # unpacked bytes allowed, times the archive's (audio needs 2)
 SMALLEST_LIMIT = 100 * 2**20  # unpacked bytes that are always allowed
 LONGEST_HEADER = 2**16  # bytes of a long name or of attributes, which tarfile reads whole
-CORRUPT = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+CORRUPT = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+CORRUPT += (EOFError, RuntimeError)
 
 
 class ArchiveError(ValueError):
@@ -95,13 +98,14 @@ class _Header(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
         header = super().frombuf(buf, encoding, errors)
-        file = header.type in tarfile.REGULAR_TYPES and header.type != tarfile.GNUTYPE_SPARSE
-        if not file and header.size > LONGEST_HEADER or header.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError(f"a header of {header.size} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.TarError("a file with holes")
+        if header.type not in tarfile.REGULAR_TYPES and header.size > LONGEST_HEADER:
+            raise tarfile.TarError(f"a header of {header.size} bytes")
         return header
 
     def _proc_gnusparse_10(self, *_) -> None:
-        raise tarfile.ReadError("a file with holes")
+        raise tarfile.TarError("a file with holes")
 
 
 def _tar(archive: Path, folder: Path) -> Iterator[Entry]:
@@ -110,7 +114,10 @@ def _tar(archive: Path, folder: Path) -> Iterator[Entry]:
             kind = "link" if entry.issym() or entry.islnk() else "device"
             kind = "file" if entry.isreg() else "folder" if entry.isdir() else kind
             extract = partial(tar.extract, entry.replace(mtime=None), folder, filter="data")
-            yield entry.name, kind, entry.size, extract
+            headers = entry.offset_data - entry.offset
+            yield entry.name, kind, entry.size + headers, extract
+        while tar.fileobj.read(2**20):  # the sum of what was unpacked stands at the end
+            pass
 
 
 def _zip(archive: Path, folder: Path) -> Iterator[Entry]:
