@@ -45,10 +45,10 @@ def gather(z: Tensor) -> tuple[Tensor, int]:
     if not (dist.is_available() and dist.is_initialized()):
         return z, 0
     rows = [torch.zeros(1, dtype=torch.long, device=z.device) for _ in range(dist.get_world_size())]
-    dist.allgather(rows, torch.tensor([len(z)], device=z.device))
+    dist.all_gather(rows, torch.tensor([len(z)], device=z.device))
     rows = [int(count) for count in rows]
     padded = F.pad(z, (0, 0, 0, max(rows) - len(z)))
-    everyone = [part[:count] for part, count in zip(collective.allgather(padded), rows)]
+    everyone = [part[:count] for part, count in zip(collective.all_gather(padded), rows)]
     return torch.cat(everyone), sum(rows[: dist.get_rank()])
 
 
