@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ import soundfile
 import soxr
 
 from asglib import audio, files
+from asglib.data import lists
 
 LENGTH = 8_000  # samples: 0.5 s, in which the longest T60 below has fallen by more than 37 dB
 LIMIT = 2_048  # responses of a folder, a seeded choice of more: SLR28's 60,325 would be 1.9 GB
@@ -95,7 +97,7 @@ def normalise(response: np.ndarray, length: int) -> np.ndarray:
 
 
 def index(folder: Path) -> pd.DataFrame:
-    """The responses under a folder: id, set, room, kind (simulated, real, unknown), path; by id.
+    """The impulse responses under a folder: columns id, kind ("SLR28 real" ...) and path; by id.
 
     An id holds the room, because SLR28 and ReverbDB use the same file names in every room.
     """
@@ -104,15 +106,14 @@ def index(folder: Path) -> pd.DataFrame:
         raise RirError(
             f"{folder}: no such folder of impulse responses; give an existing one or 'simulated'."
         )
-    slr28 = next((top for top in (folder, folder / "RIRS_NOISES") if _is_slr28(top)), None)
-    rows = _slr28(slr28) if slr28 else _plain(folder)
+    tops = [top for top in (folder, folder / "RIRS_NOISES") if _is_slr28(top)]
+    rows = _slr28(tops[0]) if tops else _plain(folder)
     if not rows:
         raise RirError(
             f"{folder}: no impulse responses (wav or flac) found; give the folder of SLR28, the "
             "MIT survey, ReverbDB or your own files, or 'simulated'."
         )
-    table = pd.DataFrame(rows, columns=["id", "set", "room", "kind", "path"])
-    return table.sort_values("id", ignore_index=True)
+    return pd.DataFrame(rows, columns=["id", "kind", "path"]).sort_values("id", ignore_index=True)
 
 
 def bank(source: str, cache: Path, length: int = LENGTH) -> np.ndarray:
@@ -137,8 +138,8 @@ def describe(source: str, responses: np.ndarray) -> str:
     if source == "simulated":
         kind = f"simulated bank (shoebox rooms, pyroomacoustics {version('pyroomacoustics')})"
     else:
-        counts = index(Path(source)).groupby(["set", "kind"]).size()
-        kind = ", ".join(f"{name} {how} ({count} found)" for (name, how), count in counts.items())
+        counts = index(Path(source)).groupby("kind").size()
+        kind = ", ".join(f"{name} ({count} found)" for name, count in counts.items())
     return f"{kind}: {responses.shape[0]} responses of {responses.shape[1]} samples, {digest}"
 
 
@@ -173,41 +174,35 @@ def _is_slr28(folder: Path) -> bool:
     return (folder / "simulated_rirs").is_dir() or (folder / "real_rirs_isotropic_noises").is_dir()
 
 
-def _slr28(folder: Path) -> list[tuple]:
+def _slr28(folder: Path) -> list[tuple[str, str, Path]]:
     """The files in SLR28's rir_lists, as only these tell responses from the noises beside them."""
     rows = []
     for path in (*folder.glob("*/rir_list"), *folder.glob("simulated_rirs/*/rir_list")):
-        kind = "simulated" if "simulated_rirs" in path.parts else "real"
-        for line in filter(str.strip, path.read_text("utf-8").splitlines()):
+        kind = "SLR28 simulated" if "simulated_rirs" in path.parts else "SLR28 real"
+        for line in lists.lines(path):
             *options, name = line.split()
             options = dict(zip(options[::2], options[1::2]))
             file = folder.parent / name  # the list's paths begin with RIRS_NOISES/
             if not file.is_file():
                 file = folder / Path(*Path(name).parts[1:])
             if file.is_file() and file.stat().st_size:
-                own = options.get("--rir-id", file.stem)
-                rows.append((own, "SLR28", options.get("--room-id", ""), kind, file))
+                rows.append((options.get("--rir-id", file.stem), kind, file))
     return rows
 
 
-def _plain(folder: Path) -> list[tuple]:
-    """MIT's survey (Audio/h*.wav), ReverbDB (<room>/.../RIR/*.wav) or any files, by path."""
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
+def _plain(folder: Path) -> list[tuple[str, str, Path]]:
+    """ReverbDB (<room>/.../RIR/*.wav), MIT's survey (Audio/h001_*.wav) or any files."""
+    found = {
+        path.relative_to(folder): path
+        for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and path.is_file() and path.stat().st_size
-    ]
-    found = {path.relative_to(folder): path for path in found}
+    }
     found = {below: path for below, path in found.items() if not NOT_RESPONSES & {*below.parts}}
-    reverb = {below: path for below, path in found.items() if below.parent.name == "RIR"}
+    reverb = {below: path for below, path in found.items() if path.parent.name == "RIR"}
+    survey = {below: path for below, path in found.items() if path.parent.name == "Audio"}
+    kind = "own unknown"
     if reverb:
-        return [
-            (str(below), "BUT ReverbDB", below.parts[0], "real", path)
-            for below, path in reverb.items()
-        ]
-    survey = [path for path in found.values() if path.parent.name == "Audio"]
-    if survey and all(path.stem[0] == "h" and path.stem[1:4].isdigit() for path in survey):
-        return [(path.stem, "MIT survey", path.stem.split("_")[0], "real", path) for path in survey]
-    return [
-        (str(below), "own", str(below.parent), "unknown", path) for below, path in found.items()
-    ]
+        kind, found = "BUT ReverbDB real", reverb
+    elif survey and all(re.match(r"h\d{3}", path.stem) for path in survey.values()):
+        kind, found = "MIT survey real", survey
+    return [(str(below), kind, path) for below, path in found.items()]
