@@ -12,6 +12,7 @@ import torch
 from asglib.adversaries import flip_time
 from asglib.config import Frontend
 from asglib.data import toy
+from asglib.data.sets import DATASETS
 from asglib.frontend import LogSpectrogram
 
 FACTORS = list(toy.CLASSES)
@@ -32,12 +33,23 @@ def clip(seed=0, **ids):
 def test_every_combination_is_equally_frequent(corpus):
     """Then each factor is balanced and no two say anything of each other, in either split."""
     index = toy.plan(corpus)
-    combinations = len(toy.CORPORA[corpus]) * len(toy.REGISTERS) * 2 * 2
+    classes = index.attrs["classes"]
+    combinations = np.prod([len(names) for names in classes.values()])
     for _split, rows in index.groupby("split"):
-        counts = rows.groupby(FACTORS).size()
+        counts = rows.groupby(list(classes)).size()
         assert len(counts) == combinations and counts.nunique() == 1 and counts.iloc[0] >= 2
     assert set(index.split) == {"train", "test"} and not index.path.duplicated().any()
-    assert all(set(index[factor]) <= set(toy.CLASSES[factor]) for factor in FACTORS)
+    assert all(set(index[factor]) <= set(names) for factor, names in classes.items())
+
+
+def test_the_table_of_sets_states_what_the_corpora_hold():
+    for corpus in toy.CORPORA:
+        index, row = toy.plan(corpus), DATASETS[corpus]
+        counts = index.split.value_counts().to_dict() | {"clips": len(index)}
+        assert row.counts == counts and list(row.tasks) == list(index.attrs["classes"])
+    assert all(DATASETS[name].seconds == toy.CLIP_SECONDS for name in ("toy", "toy-a", "toy-b"))
+    scene = toy.scene({"pattern": 0, "register": 0}, np.random.default_rng(0))
+    assert len(scene) / toy.RATE == DATASETS["toy-scenes"].seconds
 
 
 def test_the_two_corpora_share_no_pattern():
