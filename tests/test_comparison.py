@@ -91,7 +91,7 @@ def test_one_seed_pairs_clips_by_name_not_by_position():
 
 
 def test_several_segments_of_one_file_are_paired_in_their_order():
-    clips = {"clips": ["a", "a", "b", "b"], "groups": ["a", "a", "b", "b"]}
+    clips = {"clips": ["a", "a", "b", "b"], "groups": ["a 1", "a 2", "b 1", "b 2"]}
     one = record("ASG", 0.5) | clips | {"correct": [1, 0, 1, 0]}
     other = record("NONE", 0.5) | clips | {"correct": [1, 0, 1, 0]}
     assert compare(evaluations([one, other]), "ASG", "NONE").average[:3] == (0, 0, 0)

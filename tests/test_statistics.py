@@ -95,7 +95,7 @@ def test_t_intervals_cover_in_93_to_97_percent_of_2000_trials():
     rng = np.random.default_rng(3)
     trials = rng.normal(70, 3, (2000, 5, 1)) + rng.normal([1.5, 0.0], 1.0, (2000, 5, 2))
     intervals = [mean_t(trial[:, 0] - trial[:, 1]) for trial in trials]
-    covered = [one.low <= 1.5 <= one.high for one in intervals]
+    covered = [low <= 1.5 <= high for _, low, high, _ in intervals]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 

@@ -112,6 +112,7 @@ def test_a_scorecard():
     assert "the mean over our tasks stands in for librispeech" in limits["ft-st"]
     assert "fsdd/digit stands in for speech_commands_v1" in limits["st-negative-scv1"]
     assert "no record of nsynth or notes/family or notes" in limits["st-negative-ns"]
+    assert "no record of librispeech, speech_commands_v1" in limits["sup-frozen-all"]
     assert found.loc["linear-frozen", "verdict"] == "not tested"
     assert "ASG has no record" in limits["linear-frozen"]
     assert found.loc["w2v-ns", ["ours", "verdict"]].tolist() == ["", "not tested"]
@@ -155,6 +156,12 @@ def test_a_claim_about_every_data_set_is_judged_by_its_weakest():
     assert worse["verdict"] == "not reproduced" and unsure["verdict"] == "inconclusive"
     assert worse["ours"].startswith(f"ASG - Sup. on {TASKS[1]}: -9.9 [")
     assert better["verdict"] == "reproduced" and better["mean"] == pytest.approx(10.1)
+
+
+def test_some_of_the_papers_sets_do_not_stand_for_all_of_them():
+    values = {"NONE": [0.5, 0.51, 0.52], "FT": [0.6, 0.62, 0.61]}
+    found = judged(study(["librispeech/speaker", "fsdd/digit"], **values))
+    assert "the mean over our tasks stands in for librispeech, " in found.loc["ft-none", "limits"]
 
 
 def test_two_corpora_and_a_profile_that_is_no_evidence():

@@ -7,7 +7,6 @@ the test clips (a bootstrap in whole groups, where clips share a speaker or a re
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -21,15 +20,6 @@ class StatisticsError(ValueError):
     """Too few or undefined values for the interval that was asked for."""
 
 
-class Interval(NamedTuple):
-    """A mean, its two-sided limits, and the number of seeds behind it."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-
 def _finite(values) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not np.isfinite(values).all():
@@ -39,11 +29,11 @@ def _finite(values) -> np.ndarray:
     return values
 
 
-def mean_t(values) -> Interval:
-    """The mean of [n] values with its t interval; n = 1 is refused.
+def mean_t(values) -> tuple[float, float, float, int]:
+    """The mean of [n] values, the limits of its t interval, and n; n = 1 is refused.
 
-    >>> mean_t([1.0, 2.0, 3.0]).mean
-    2.0
+    >>> mean_t([2.0, 2.0, 2.0])
+    (2.0, 2.0, 2.0, 3)
     """
     values = _finite(values)
     if len(values) < 2:
@@ -53,7 +43,7 @@ def mean_t(values) -> Interval:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns of seeds that are all equal
         low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-    return Interval(float(values.mean()), float(low), float(high), len(values))
+    return float(values.mean()), float(low), float(high), len(values)
 
 
 def cluster_draws(
