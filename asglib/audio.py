@@ -159,15 +159,18 @@ def crop(wave: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
     return wave[start : start + length]
 
 
-def segments(wave: np.ndarray, length: int) -> np.ndarray:
-    """Non-overlapping parts: [N] -> [S, length] (3.2).
+def segments(wave: np.ndarray, length: int, overlap: float = 0.0) -> np.ndarray:
+    """Parts of which neighbours share `overlap`: [N] -> [S, length] (3.2: none).
 
     A rest of half a part or more is padded and kept; a clip shorter than a part is in its middle
-    (D13).
+    (D13). Where they overlap, the last part ends with the clip.
 
     >>> segments(np.arange(5.0), 2).tolist()
     [[0.0, 1.0], [2.0, 3.0], [4.0, 0.0]]
     """
+    if overlap and len(wave) > length:
+        step, last = round(length * (1 - overlap)), len(wave) - length
+        return np.stack([wave[i : i + length] for i in sorted({*range(0, last, step), last})])
     whole, rest = divmod(len(wave), length)
     count = max(whole + (2 * rest >= length), 1)
     if whole == 0:

@@ -132,12 +132,20 @@ class Downstream:
     batch: int = 64  # 3.2
     lr: float = 1e-3  # 3.2, Adam: D7
     max_frames: int = 1_000  # T is 100 x the set's average seconds, but not more, D9
+    hidden: int = 0  # units of a hidden layer before the classifier; CPC 3.2: 512
+    overlap: float = 0.0  # of neighbouring segments; Audio2Vec 4: a half
+    aggregate: str = "mean"  # of a clip's segments, D18; Audio2Vec 4: "naive Bayes"
+    last: int | None = None  # fine-tuned: only so many last layers of the encoder; None: all
     max_clips: int | None = None  # None: every clip (3.2); else a seeded draw of so many a split
 
     def __post_init__(self):
         between("downstream.epochs", self.epochs, 1)
         between("downstream.batch", self.batch, 2)
         between("downstream.lr", self.lr, 1e-12)
+        between("downstream.hidden", self.hidden, 0)
+        between("downstream.overlap", self.overlap, 0, 0.9)
+        one_of("downstream.aggregate", self.aggregate, ("mean", "naive Bayes"))
+        between("downstream.last", self.last or 0, 0)
         between("downstream.max_clips", self.max_clips or 2, 2)
 
     def frames(self, seconds: float) -> int:

@@ -54,6 +54,7 @@ class Task:
     test: np.ndarray
     classes: int
     samples: int  # of a segment
+    overlap: float = 0.0  # of neighbouring segments
 
 
 @dataclass
@@ -77,9 +78,10 @@ def embed(
     samples: int,
     device: torch.device,
     rows: np.ndarray | None = None,
+    overlap: float = 0.0,
     batch: int = 128,
 ) -> Segments:
-    """features(waves [B, N]) -> [B, D] of every non-overlapping segment of clips `rows` (all)."""
+    """features(waves [B, N]) -> [B, D] of every segment of clips `rows` (None: of all)."""
     found, owners, skipped, waves = [], [], [], []
 
     def flush() -> None:
@@ -93,7 +95,7 @@ def embed(
         except AudioError as error:
             skipped.append({"path": clips.path(int(clip)), "reason": str(error)})
             continue
-        for segment in audio.segments(whole, samples):
+        for segment in audio.segments(whole, samples, overlap):
             waves.append(segment)
             owners.append(int(clip))
             if len(waves) == batch:
@@ -114,27 +116,48 @@ def rate(config: Downstream, epoch: int) -> float:
     return config.lr * (0.1 if epoch >= config.drop_epoch else 1.0)
 
 
-def train_linear(
-    x: Tensor, targets: Tensor, classes: int, config: Downstream, seed: int
-) -> nn.Linear:
-    """A linear classifier of raw features, trained on standardised ones (D7): [S, D], [S]."""
-    mean, std = x.mean(0), x.std(0).clamp(min=1e-5 * x.std().item() + 1e-12)
-    layer = nn.Linear(x.shape[1], classes).to(x.device)
+class Standardised(nn.Module):
+    """Features less their mean, over their deviation (D7): [S, D] -> [S, D]."""
+
+    def __init__(self, x: Tensor):
+        super().__init__()
+        deviation = x.std(0).clamp(min=1e-5 * x.std().item() + 1e-12)
+        self.register_buffer("mean", x.mean(0))
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.deviation
+
+
+def head(features: int, classes: int, hidden: int, seed: int) -> nn.Module:
+    """A linear layer that starts at zero, or two with `hidden` units between them."""
+    if hidden:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            first, second = nn.Linear(features, hidden), nn.Linear(hidden, classes)
+            return nn.Sequential(first, nn.ReLU(), second)
+    layer = nn.Linear(features, classes)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optim = torch.optim.Adam(layer.parameters(), lr=config.lr)
+    return layer
+
+
+def train_linear(
+    x: Tensor, targets: Tensor, classes: int, config: Downstream, seed: int
+) -> nn.Module:
+    """A classifier of raw features, trained on standardised ones (D7): [S, D], [S] or [S, C]."""
+    standardised = Standardised(x)
+    layers = head(x.shape[1], classes, config.hidden, seed).to(x.device)
+    optim = torch.optim.Adam(layers.parameters(), lr=config.lr)
     for epoch in range(config.epochs):
         for group in optim.param_groups:
             group["lr"] = rate(config, epoch)
         shuffle = torch.Generator().manual_seed(seed_of(seed, epoch))
         for rows in torch.randperm(len(x), generator=shuffle).to(x.device).split(config.batch):
             optim.zero_grad()
-            objective(layer((x[rows] - mean) / std), targets[rows]).backward()
+            objective(layers(standardised(x[rows])), targets[rows]).backward()
             optim.step()
-    with torch.no_grad():
-        layer.weight /= std
-        layer.bias -= layer.weight @ mean
-    return layer.requires_grad_(False)
+    return nn.Sequential(standardised, layers).requires_grad_(False)
 
 
 def frozen(
@@ -143,28 +166,48 @@ def frozen(
     """Linear evaluation -> (scores [clips, C], the test rows that they belong to)."""
     x, clip = segments.of(task.train)
     targets = task.targets[clip].to(device)
-    layer = train_linear(x.to(device), targets, task.classes, config, seed).cpu()
+    layers = train_linear(x.to(device), targets, task.classes, config, seed).cpu()
     x, clip = segments.of(task.test)
-    return clip_scores(layer(x), clip, task)
+    return clip_scores(layers(x), clip, task, config.aggregate)
 
 
-def clip_scores(logits: Tensor, clip: Tensor, task: Task) -> tuple[Tensor, np.ndarray]:
+def clip_scores(
+    logits: Tensor, clip: Tensor, task: Task, aggregate: str = "mean"
+) -> tuple[Tensor, np.ndarray]:
     """Scores of the test clips that have segments: [S, C], [S] -> [clips, C], rows."""
     rows = task.test[np.isin(task.test, clip.numpy())]
     position = torch.from_numpy(np.searchsorted(rows, clip.numpy()))
+    if aggregate == "naive Bayes" and task.targets.ndim == 1:
+        counts = torch.bincount(task.targets[task.train], minlength=task.classes)
+        prior = counts.clamp(min=1) / counts.clamp(min=1).sum()
+        return metrics.naive_bayes(logits, position, prior), rows
     scores = metrics.probabilities(logits, task.targets.ndim == 2)
     return metrics.per_clip(scores, position, len(rows)), rows
 
 
 class Classifier(nn.Module):
-    """A copy of an encoder and a linear layer: loss = model(batch, generator) trains both."""
+    """A copy of an encoder and a linear layer: loss = model(batch, generator) trains both.
 
-    def __init__(self, encoder: Encoder, classes: int, seed: int):
+    `last`: only so many last parts of the network (Audio2Vec, figure 3); the others stay as they
+    are, their batch statistics too.
+    """
+
+    def __init__(self, encoder: Encoder, classes: int, seed: int, last: int | None = None):
         super().__init__()
         self.encoder = copy.deepcopy(encoder)
+        parts = network_parts(self.encoder.network)
+        self.fixed = [] if last is None else parts[: len(parts) - last]
+        for part in self.fixed:
+            part.requires_grad_(False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = nn.Linear(encoder.dim, classes)
+
+    def train(self, mode: bool = True) -> Classifier:
+        super().train(mode)
+        for part in self.fixed:
+            part.eval()
+        return self
 
     def logits(self, waves: Tensor) -> Tensor:
         """[B, N] -> [B, C]."""
@@ -172,6 +215,14 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch, generator: Generator) -> Tensor:
         return objective(self.logits(batch.crops[:, 0]).float(), batch.labels)
+
+
+def network_parts(network: nn.Module) -> list[nn.Module]:
+    """The parts of a network with weights, first to last; a list of layers counts one by one."""
+    found = []
+    for child in network.children():
+        found += list(child) if isinstance(child, nn.ModuleList) else [child]
+    return [part for part in found if any(True for _ in part.parameters())]
 
 
 class Crops(Dataset):
@@ -210,8 +261,9 @@ def fine_tuned(
 
     The encoder that is given keeps its weights; `checkpoint` is resumed to the bit.
     """
-    model = Classifier(encoder, task.classes, seed).to(machine.device)
-    optim = torch.optim.Adam(model.parameters(), lr=config.lr)
+    model = Classifier(encoder, task.classes, seed, config.last).to(machine.device)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optim = torch.optim.Adam(trained, lr=config.lr)
     crops = Crops(task, config, seed)
     training = Training(
         model,
@@ -224,6 +276,7 @@ def fine_tuned(
     )
     log = optimise(training, checkpoint, machine)
     model.eval()
-    found = embed(model.logits, task.clips, task.samples, machine.device, task.test)
+    found = embed(model.logits, task.clips, task.samples, machine.device, task.test, task.overlap)
     skipped = [{"path": "", "reason": reason} for reason in log.failed]
-    return *clip_scores(found.features, found.clip, task), skipped + found.skipped
+    scores, rows = clip_scores(found.features, found.clip, task, config.aggregate)
+    return scores, rows, skipped + found.skipped

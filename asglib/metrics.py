@@ -12,6 +12,17 @@ def per_clip(scores: Tensor, clip: Tensor, clips: int) -> Tensor:
     return total / torch.bincount(clip, minlength=clips).clamp(min=1)[:, None]
 
 
+def naive_bayes(logits: Tensor, clip: Tensor, prior: Tensor) -> Tensor:
+    """Posteriors of clips whose segments count as independent: [S, C], [S], [C] -> [clips, C].
+
+    p(c) to the power 1 - S times the product of p(c given segment); Audio2Vec, section 4.
+    """
+    clips = int(clip.max()) + 1
+    total = torch.zeros(clips, logits.shape[1]).index_add_(0, clip, logits.log_softmax(1))
+    segments = torch.bincount(clip, minlength=clips)[:, None]
+    return (total - (segments - 1) * prior.log()).softmax(1)
+
+
 def probabilities(logits: Tensor, multi_label: bool) -> Tensor:
     """Sigmoid for several labels a clip, softmax for one (D18): [S, C] -> [S, C]."""
     return logits.sigmoid() if multi_label else logits.softmax(1)
@@ -47,6 +58,8 @@ def outcome(scores: Tensor, targets: Tensor, metric: str) -> dict:
         "correct": [],
         "average_precision": [],
         "undefined": None,
+        "f1": None,
+        "weighted_precision": None,
     }
     if metric == "mAP":
         hot = targets
@@ -57,8 +70,13 @@ def outcome(scores: Tensor, targets: Tensor, metric: str) -> dict:
         if found["value"] is None:
             found["undefined"] = "no test clip has any of the classes"
         return found
+    from sklearn.metrics import f1_score, precision_score
+
     predictions = scores.argmax(1)
+    pair = targets.numpy(), predictions.numpy()
     return found | {
+        "f1": float(f1_score(*pair, average="macro", zero_division=0)),
+        "weighted_precision": float(precision_score(*pair, average="weighted", zero_division=0)),
         "value": accuracy(predictions, targets),
         "labels": targets.tolist(),
         "predictions": predictions.tolist(),

@@ -93,7 +93,9 @@ class Evaluator:
             )
         scored = self._frozen if config.setting == "frozen" else self._fine_tuned
         samples = frames * config.frontend.hop
-        task = evaluation.Task(clips, targets, train, test, len(classes), samples)
+        task = evaluation.Task(
+            clips, targets, train, test, len(classes), samples, config.training.overlap
+        )
         scores, test, skipped = scored(config, task, folder)
         labels = targets[test]
         hot = labels if labels.ndim == 2 else torch.nn.functional.one_hot(labels, len(classes))
@@ -116,11 +118,15 @@ class Evaluator:
         }
 
     def _frozen(self, config: Evaluation, task: evaluation.Task, folder: Path):
-        key = config.data_set, config.training.max_clips, task.samples
+        key = config.data_set, config.training.max_clips, task.samples, task.overlap
         if key not in self.found:
             network = self.trained[0] or evaluation.SpectrogramControl(config.frontend)
             network = network.to(self.device)
-            self.found = {key: evaluation.embed(network, task.clips, task.samples, self.device)}
+            self.found = {
+                key: evaluation.embed(
+                    network, task.clips, task.samples, self.device, overlap=task.overlap
+                )
+            }
         segments = self.found[key]
         scores, rows = evaluation.frozen(segments, task, config.training, config.seed, self.device)
         return scores, rows, segments.skipped
