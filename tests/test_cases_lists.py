@@ -335,5 +335,5 @@ def test_an_utterance_list_with_a_stray_line_is_refused(tmp_path):
     folder = fixture_trees.librispeech(tmp_path, split_lists=True)
     with open(folder / "train_split.txt", "a") as file:
         file.write("combined\n")
-    with pytest.raises(DataError, match="train_split.txt: 'combined' is no utterance: put"):
+    with pytest.raises(DataError, match="train_split.txt: 'combined' is no clip of this set: put"):
         index.load("librispeech", tmp_path, tmp_path / "cache")

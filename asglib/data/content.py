@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from asglib.data.listing import stamp
 from asglib.files import load_checked, locked, save_checked
 
 BATCH = 2**14  # files between two savings: reading two million takes an hour
@@ -20,7 +21,7 @@ def sums(folder: Path, paths: pd.Series, cache: Path) -> pd.Series:
     Names of runs contain these, so that a file is noticed that was replaced by one of its size.
     """
     now = pd.DataFrame({"path": paths.unique()}, dtype="str")
-    now["stamp"] = [_stamp(f"{folder}/{path}") for path in now.path]
+    now["stamp"] = [stamp(f"{folder}/{path}") for path in now.path]
     key = hashlib.sha256(os.path.abspath(folder).encode()).hexdigest()[:16]
     kept = Path(cache) / "content" / f"{key}.parquet"
     with locked(kept.with_suffix(".lock")):
@@ -38,14 +39,6 @@ def sums(folder: Path, paths: pd.Series, cache: Path) -> pd.Series:
                 table = pd.concat([others, now[now.sha256.notna()]], ignore_index=True)
                 save_checked(kept, table.to_parquet)
     return paths.map(now.set_index("path").sha256)
-
-
-def _stamp(file: str) -> str:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def _sum(file: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asglib.data import content, converted, listing
-from asglib.data.listing import FIXED, DataError
+from asglib.data.listing import FIXED, DataError, stamp
 from asglib.data.sets import DATASETS, DataSet, Task, row
 from asglib.files import load_checked, locked, save_checked
 
@@ -61,7 +61,7 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
             save_checked(path, table.to_parquet)
             # filling an empty file in place changes no folder's time: it belongs to the state
             empty = [f"{folder}/{name}" for name in table.attrs["empty"]]
-            found |= {file: _stamp(file) for file in empty}
+            found |= {file: stamp(file) for file in empty}
             save_checked(state, lambda out: out.write_text(json.dumps(found)))
             table = listing.read(path)
     return table
@@ -119,30 +119,22 @@ def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
     return table
 
 
-def _survey(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
-    """(the state of `folder`: time and size of every folder and list below it; its sound files).
+def _survey(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """(the state of `folder`: the stamps of every folder and list below it; its sound files).
 
     An index is valid while the state lasts. A file that comes or goes changes its folder's time, so
     that checking a state lists no folder: that takes seconds where two million clips lie.
     """
     state, sounds = {}, []
     for prefix, entries in listing.tree(folder):
-        state[f"{folder}/{prefix}"] = _stamp(f"{folder}/{prefix}")
+        state[f"{folder}/{prefix}"] = stamp(f"{folder}/{prefix}")
         for entry in entries:
             suffix = os.path.splitext(entry.name)[1].lower()
             if suffix in LISTS:
-                state[f"{folder}/{prefix}{entry.name}"] = _stamp(entry.path)
+                state[f"{folder}/{prefix}{entry.name}"] = stamp(entry.path)
             elif suffix in listing.AUDIO | listing.UNREAD:
                 sounds.append(prefix + entry.name)
     return state, sounds
-
-
-def _stamp(path: str) -> list[int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_mtime_ns, status.st_size]
 
 
 def _read_json(path: Path) -> dict:
@@ -150,7 +142,7 @@ def _read_json(path: Path) -> dict:
 
 
 def _valid(state: dict | None) -> bool:
-    return state is not None and all(_stamp(path) == stamp for path, stamp in state.items())
+    return state is not None and all(stamp(path) == kept for path, kept in state.items())
 
 
 def fingerprint(table: pd.DataFrame, folder: Path, cache: Path) -> str:

@@ -80,6 +80,15 @@ def size(path: str | Path) -> int:
         return -1
 
 
+def stamp(path: str | Path) -> str:
+    """Size and times of a file or folder, which change when it is replaced; "" for none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
 def need(path: Path) -> Path:
     """`path`, or DataError when the release's file or folder is not there."""
     if not path.exists():

@@ -13,6 +13,7 @@ from asglib.data.listing import DataError, need
 
 FOLDERS = ("", "metadata", "meta", "csv", "data")  # where users keep a release's lists
 NUMBER = re.compile(r"(?:fold ?)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
+ANYTHING = re.compile(".*")
 BACK = "put the release's own file back."
 
 
@@ -91,10 +92,11 @@ def number(cell: str, what: str, where: str | Path) -> int:
     return int(match[1])
 
 
-def parts(lists: dict[str, Path], known: set[str]) -> dict[str, str]:
+def parts(lists: dict[str, Path], known: set[str], form: re.Pattern = ANYTHING) -> dict[str, str]:
     """Entry -> split, from one text file a split: what stands in a line before its first tab.
 
-    DataError: an entry of two splits, or a list of which no entry is `known` to be there.
+    DataError: a list of which no entry is `known` to be there, an entry that has not the `form` of
+    this release's, or that is in two lists.
     """
     splits: dict[str, str] = {}
     for split, path in lists.items():
@@ -105,6 +107,8 @@ def parts(lists: dict[str, Path], known: set[str]) -> dict[str, str]:
                 f"'{names[0]}': {BACK}"
             )
         for name in names:
+            if form.fullmatch(name) is None:
+                raise DataError(f"{path}: '{name}' is no clip of this set: {BACK}")
             if splits.setdefault(name, split) != split:
                 raise DataError(f"{path}: '{name}' is in the {splits[name]} list as well: {BACK}")
     return splits

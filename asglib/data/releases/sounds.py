@@ -66,14 +66,10 @@ def dcase2013(folder: Path) -> pd.DataFrame:
     """
     key = lists.find(folder, "dcase2013_task1_filenamekey.csv")
     folds = _folds(key) if key else {}
-    development, test = (
-        _below(folder, part) for part in ("scenes_stereo", "scenes_stereo_testset")
-    )
+    test = {*_below(folder, "scenes_stereo_testset"), *folds}
+    development = _below(folder, "scenes_stereo")
     clips = [(f"scenes_stereo/{name}", name, "train", -1) for name in development]
-    clips += [
-        (f"scenes_stereo_testset/{name}", name, "test", folds.get(name, -1))
-        for name in {*test, *folds}
-    ]
+    clips += [(f"scenes_stereo_testset/{name}", name, "test", folds.get(name, -1)) for name in test]
     rows = [
         (path, re.sub(r"\d+\.\w+$", "", name.removeprefix("test_")), split, fold)
         for path, name, split, fold in clips

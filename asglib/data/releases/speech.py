@@ -14,7 +14,8 @@ from asglib.data import lists
 from asglib.data.listing import DataError, audio, held_out, index, need
 
 SUBSET = "train-clean-100"
-UTTERANCE = re.compile(r"(\d+)-(\d+)-\d+")
+UTTERANCE = re.compile(r"\d+-\d+-\d+")
+SPEAKER = re.compile(rf"(\d+) *\|[^|]*\| *{SUBSET} *\|.*")
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 NOISE = "_background_noise_"
 COMMAND = re.compile(r"(\w+)/(\w+)_nohash_\d+\.wav")
@@ -36,17 +37,14 @@ def librispeech(folder: Path) -> pd.DataFrame:
     ids = set(filter(UTTERANCE.fullmatch, ids))
     published = {split: folder / f"{split}_split.txt" for split in ("train", "test")}
     if any(path.exists() for path in published.values()):  # one without the other is an error
-        splits = lists.parts(published, ids)
+        splits = lists.parts(published, ids, UTTERANCE)
     else:  # D23: no official split; ours holds a fifth of each speaker's utterances out
         test = held_out(ids, (name.split("-")[0] for name in ids), 0.2)
         splits = {name: "test" if name in test else "train" for name in ids}
     prefix = "" if base == folder else f"{SUBSET}/"
     rows = []
     for name, split in splits.items():
-        match = UTTERANCE.fullmatch(name)
-        if match is None:
-            raise DataError(f"{published[split]}: '{name}' is no utterance: {lists.BACK}")
-        speaker, chapter = match.groups()
+        speaker, chapter, _ = name.split("-")
         rows.append((f"{prefix}{speaker}/{chapter}/{name}.flac", speaker, split))
     return index(folder, rows, ("path", "speaker", "split"), classes={"speaker": speakers(base)})
 
@@ -56,18 +54,15 @@ def speakers(base: Path) -> list[str]:
     path = base.parent / "SPEAKERS.TXT"
     if not path.exists():
         return sorted((entry.name for entry in base.iterdir() if entry.name.isdigit()), key=int)
-    rows = [line.split("|", 4) for line in lists.lines(path) if not line.startswith(";")]
-    return sorted((row[0].strip() for row in rows if row[2].strip() == SUBSET), key=int)
+    rows = filter(None, map(SPEAKER.fullmatch, lists.lines(path)))
+    return sorted((row[1] for row in rows), key=int)
 
 
 def _commands(folder: Path, words: tuple[str, ...] = ()) -> list[tuple]:
     """Rows of the clips of `words` (none: all in the lists); what no list names is train."""
     paths = set(filter(COMMAND.fullmatch, audio(folder)))
     published = {"valid": folder / "validation_list.txt", "test": folder / "testing_list.txt"}
-    splits = lists.parts(published, paths)
-    for path, split in splits.items():
-        if not COMMAND.fullmatch(path):
-            raise DataError(f"{published[split]}: '{path}' is no clip: {lists.BACK}")
+    splits = lists.parts(published, paths, COMMAND)
     words = words or {path.split("/")[0] for path in splits}
     matches = map(COMMAND.fullmatch, paths | splits.keys())
     return [
