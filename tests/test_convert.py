@@ -77,12 +77,46 @@ def test_conversion_goes_on_and_repairs(tree, tmp_path):
     )
 
 
-def test_changed_source_is_converted_again(tree, tmp_path):
+@pytest.mark.parametrize("when", [1, 10**18, 2 * 10**18])
+def test_a_replaced_source_is_converted_again_whatever_its_time(tree, tmp_path, when):
     folder = converted(tmp_path)
-    source = "audio/1-1001-A-0.wav"
-    soundfile.write(tree / source, tone(2.0), 44_100)
+    source = tree / "audio/1-1001-A-0.wav"
+    status, other = source.stat(), tmp_path / "other.wav"
+    soundfile.write(other, tone(1.0, seed=77), 44_100)
+    os.utime(other, ns=(when, when))
+    assert other.stat().st_size == status.st_size
+    os.replace(other, source)
     converted(tmp_path)
-    assert soundfile.info(folder / convert.flac_name(source)).frames == 32_000
+    wave = audio.read(folder / convert.flac_name("audio/1-1001-A-0.wav"))
+    np.testing.assert_allclose(wave, audio.read(source), atol=2**-15)
+
+
+def test_a_touched_source_is_not_converted_again(tree, tmp_path):
+    folder = converted(tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in flacs(folder)}
+    os.utime(tree / "audio/1-1001-A-0.wav")
+    converted(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in flacs(folder)} == times
+
+
+def test_long_names_are_shortened():
+    for letter in "x音🎵":
+        source = f"a/{letter * (250 // len(letter.encode()))}.wav"
+        name = convert.flac_name(source).split("/")[1]
+        assert len(f".{2**22}.{name}".encode()) < 255 and name[0] == letter
+        assert name != convert.flac_name(f"b/{source}").split("/")[1]
+
+
+def test_too_loud_files_are_left_out_and_named(tree, tmp_path):
+    loud = tree / "audio/1-1001-A-0.wav"
+    soundfile.write(loud, 10 * tone(1.0), 44_100, "FLOAT")
+    folder = converted(tmp_path)
+    failed = json.loads((folder / "convert.json").read_text())["failed"]
+    assert failed == {"audio/1-1001-A-0.wav": "its largest sample is 3.2 where full scale is 1"}
+    assert (
+        "audio/1-1001-A-0.wav"
+        in index.load("esc50", tmp_path / "out", tmp_path / "cache").attrs["missing"]
+    )
 
 
 def test_equal_stems_stay_apart():

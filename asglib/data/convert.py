@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def convert(
             for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
             failed = _convert_all(folder, checked, target, workers)
+            os.sync()  # once, not for each of two million files: the index must not outlive them
             fingerprint = index.fingerprint(clips, folder, cache)
             about = {"source": str(folder), "fingerprint": fingerprint, "failed": failed}
             _write_index(clips, about, target)
@@ -83,8 +85,11 @@ def convert_file(source: Path, target: Path, mark: str) -> str:
         wave = audio.read(source)
     except audio.AudioError as error:
         return str(error)
+    temporary = target.with_name(f".{os.getpid()}.{target.name}")
     try:
-        files.write_atomically(target, lambda out: _write(out, wave, mark))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, wave, mark)
+        os.replace(temporary, target)
     except (OSError, soundfile.LibsndfileError) as error:
         raise ConvertError(
             f"{target}: cannot be written ({error}); make room or choose another folder, then run "
