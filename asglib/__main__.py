@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from asglib.study import arguments as words
+from asglib.study.children import stoppable
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,8 +60,7 @@ def workspace_of(options: argparse.Namespace):
 
 def reproduce(options: argparse.Namespace) -> int:
     """Run the study: compute the runs, execute the notebooks, render the HTML."""
-    from asglib.study import build, forecast, pool, profiles
-    from asglib.study.report import Progress
+    from asglib.study import build, forecast, profiles
 
     name = options.profile + (f":{options.seeds}" if options.seeds else "")
     chosen_profile, workspace = profiles.profile(name), workspace_of(options)
@@ -70,15 +70,16 @@ def reproduce(options: argparse.Namespace) -> int:
     values = dict(options.set)
     for notebook in chosen if values else []:
         words.check_parameters(notebook, values)
-    progress, names = Progress("runs", every=15.0), [path.stem for path in chosen]
-    ensure = pool.Ensurer(chosen_profile, workspace, names, options.workers, progress)
     if options.dry_run:
-        table = forecast.forecast(ensure.together, workspace, options.views_per_second)
+        runs = build.needs(chosen, chosen_profile)
+        table = forecast.forecast(runs, workspace, options.views_per_second)
         print(table.to_string(index=False, float_format="{:.2f}".format))
         print(forecast.summary(table))
         return 0
     out = Path(options.out or ROOT / "reports" / "html" / chosen_profile.name)
-    return build.reproduce(name, ROOT / "notebooks", out, options.only, values, ensure=ensure)
+    return build.reproduce(
+        name, ROOT / "notebooks", out, options.only, values, workspace, options.workers
+    )
 
 
 def pretrain(options: argparse.Namespace) -> None:
@@ -127,14 +128,12 @@ def prepare(options: argparse.Namespace) -> None:
 def doctor(options: argparse.Namespace) -> None:
     """The machine and every data set at a glance."""
     from asglib.data import doctor as machine
-    from asglib.study import forecast, plans, profiles
+    from asglib.study import forecast, profiles
+    from asglib.study.plans import PLANS
 
     workspace, paper = workspace_of(options), profiles.profile("paper")
     machine.doctor(workspace.data, workspace.cache)
-    tables = {
-        number: forecast.forecast(plan(paper), workspace) for number, plan in plans.PLANS.items()
-    }
-    tables["all"] = forecast.forecast(plans.everything(paper), workspace)
+    tables = {name: forecast.forecast(plan(paper), workspace) for name, plan in PLANS.items()}
     print("What the paper profile would run with these data, by notebook:")
     print(forecast.states(tables))
     print(forecast.summary(tables["all"]).splitlines()[0])
@@ -173,4 +172,4 @@ COMMANDS = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stoppable(main))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 log = logging.getLogger("asglib")
@@ -16,11 +17,26 @@ _known: dict[Path, tuple[int, int]] = {}  # files that this process found whole:
 
 @contextmanager
 def locked(path: Path, wait: bool = True):
-    """Holds an exclusive lock; others wait (wait=False: BlockingIOError); death lets go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    """Holds an exclusive lock; others wait (wait=False: BlockingIOError); death lets go.
+
+    Where nothing can be written, in a colleague's folder, there is nothing to lock.
+    """
+    with ExitStack() as stack:
+        with where_allowed():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(path, "w"))
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
+
+
+@contextmanager
+def where_allowed():
+    """Passes over what one may only read: a colleague's folder, a read-only disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -245,45 +245,6 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, finished):
     assert again.communicate(timeout=240)[0] == finished["run"] + "\n"
 
 
-def test_collect_computes_what_is_missing_and_names_what_it_may_not(
-    tmp_path, finished, monkeypatch
-):
-    place, said = Workspace(None, tmp_path), []
-    wanted = [evaluated(), evaluated("order")]
-    with pytest.raises(
-        pool.StudyError,
-        match="2 of 2 records are missing .ASG linear on toy-a/direction, frozen, seed 0 is",
-    ):
-        pool.collect(wanted, config.SMOKE, place, progress=said.append, compute=False)
-    monkeypatch.setenv("ASG_COMPUTE", "0")
-    assert pool.collect(wanted, config.SMOKE, place, progress=said.append) == []
-    assert said[-1].startswith(
-        "2 runs: 0 found, 0 computed, 2 missing, the first ASG linear on toy-a/direction"
-    )
-    monkeypatch.delenv("ASG_COMPUTE")
-    records = pool.collect(wanted, config.SMOKE, place, 2, said.append)
-    assert [r["task"] for r in records] == ["direction", "order"] and {
-        r["profile"] for r in records
-    } == {"smoke"}
-    assert (
-        records[0]["value"] == finished["value"]
-        and records[0]["predictions"] == finished["predictions"]
-    )
-    assert said[-1] == "2 runs: 0 found, 2 computed, 0 missing"
-    pool.collect(wanted, config.SMOKE, place, progress=said.append)
-    assert said[-1] == "2 runs: 2 found, 0 computed, 0 missing"
-
-
-def test_a_failing_run_does_not_stop_the_others(tmp_path):
-    place = Workspace(None, tmp_path)
-    wrong = replace(TINY, batch=512)  # more than the corpus has clips
-    with pytest.raises(pool.StudyError, match="fewer than one batch of 512"):
-        pool.collect(
-            [evaluated(), evaluated(pretraining=wrong)], config.SMOKE, place, 2, lambda line: None
-        )
-    assert runs.record_of(evaluated(), place) is not None
-
-
 def test_the_supervised_model_and_fine_tuning_have_records(place):
     supervised = replace(TINY, method="Sup.")
     record = experiment.Evaluator(supervised, place)(
@@ -369,13 +330,3 @@ def test_what_is_not_there_is_told_in_one_sentence(place, tmp_path):
         ConfigError, match="toy-a has no task 'smell'; it has pattern, register, direction, order"
     ):
         experiment.Evaluator(TINY, place)(evaluated("smell"))
-
-
-def test_available_says_what_is_left_out(place):
-    wanted = [
-        evaluated(),
-        replace(evaluated(), data_set="esc50", task="sound"),
-        evaluated(pretraining=replace(TINY, corpus="audioset")),
-    ]
-    able, absent = pool.available(wanted, place)
-    assert able == wanted[:1] and set(absent) == {"esc50", "audioset"}

@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from asglib.data.listing import stamp
-from asglib.files import load_checked, locked, save_checked
+from asglib.files import load_checked, locked, save_checked, where_allowed
 
 BATCH = 2**14  # files between two savings: reading two million takes an hour
 
@@ -37,7 +37,8 @@ def sums(folder: Path, paths: pd.Series, cache: Path) -> pd.Series:
                     now.loc[row, "sha256"] = _sum(f"{folder}/{now.path[row]}")
                     bar.update()
                 table = pd.concat([others, now[now.sha256.notna()]], ignore_index=True)
-                save_checked(kept, table.to_parquet)
+                with where_allowed():  # else they are made every time
+                    save_checked(kept, table.to_parquet)
     return paths.map(now.set_index("path").sha256)
 
 

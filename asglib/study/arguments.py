@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from asglib.study.profiles import PROFILES
 
 TYPES = {"bool": {bool}, "int": {int}, "float": {int, float}, "str": {str}, "tuple": {tuple, list}}
 
@@ -60,12 +59,22 @@ def method(text: str) -> str:
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    from asglib.study.build import literal
-
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise Refused(f"{text!r} is no NAME=VALUE.")
     return name, literal(value)
+
+
+def literal(text: str) -> Any:
+    """A parameter's value as Python writes it; what is no literal is text.
+
+    >>> literal("3"), literal("smoke")
+    (3, 'smoke')
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def check_parameters(notebook: Path, values: Mapping[str, Any]) -> None:
@@ -93,6 +102,8 @@ def folders(add) -> None:
 
 
 def profiled(add) -> None:
+    from asglib.study.profiles import PROFILES  # takes seconds
+
     names = f"{', '.join(PROFILES)} (default smoke); with seeds: small:0,1,2,3,4"
     add("--profile", default="smoke", metavar="NAME", help=names)
 

@@ -1,16 +1,13 @@
-"""The batch: every notebook executed by papermill in a process of its own, rendered and put on the index."""
+"""The batch: every notebook executed by papermill, rendered, and put on the index."""
 
 from __future__ import annotations
 
-import ast
-import json
 import os
-import re
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,21 +16,22 @@ from typing import Any
 import nbformat
 import torch
 
-from asglib.data.workspace import RUNS
-from asglib.study import profiles, provenance, report
+from asglib.config import Evaluation
+from asglib.data.workspace import RUNS, Workspace
+from asglib.files import locked
+from asglib.study import children, pool, profiles, provenance, report
+from asglib.study.execution import Execution, outcome, start
+from asglib.study.plans import PLANS
+from asglib.study.pool import StudyError
+from asglib.study.profiles import Profile
 
-ROOT = Path(__file__).parents[2]
-# JSON and not papermill's command line: YAML reads 1e-05 as text.
-EXECUTE = "import json, sys, papermill; papermill.execute_notebook(**json.loads(sys.argv[1]))"
-
-
-class StudyError(ValueError):
-    """A request that the batch refuses, or a notebook that did not do its part, in one sentence."""
+Echo = Callable[[str], object]
+AT_ONCE = 2  # notebooks that are executed at a time
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the notebooks of one batch share: every notebook's title, those chosen, where pages go, the provenance."""
+    """What the notebooks of a batch share: all titles, the chosen ones, folders, provenance."""
 
     titles: dict[str, str]
     chosen: list[Path]
@@ -42,61 +40,38 @@ class Batch:
     about: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Job:
-    """A notebook in execution; `base` + .ipynb, .status and .log are its files, temporary until it has succeeded."""
-
-    notebook: Path
-    process: subprocess.Popen
-    started: float
-    base: Path
-
-
 def reproduce(
     profile: str,
     notebooks_dir: Path,
     out_dir: Path,
     only: list[str] | None = None,
     parameters: dict[str, Any] | None = None,
-    workers: int = 2,
-    ensure: Callable[[str], object] | None = None,
-    echo: Callable[[str], object] = print,
+    workspace: Workspace | None = None,
+    workers: int | None = None,
+    echo: Echo = print,
     executed_dir: Path | None = None,
 ) -> int:
-    """Execute notebooks, render them and the index; return 0, 1 when a notebook failed, 2 when the request is refused.
+    """Compute the runs, execute notebooks, render them and the index; return 1 if one failed.
 
-    `ensure(name)` computes the runs a notebook needs, for all of them before the first is executed; a notebook for
-    which it raises has failed.
+    StudyError when the request is refused. Without a workspace no run is computed.
     """
-    folder = Path(
-        executed_dir or Path(os.environ.get("ASG_RUNS", RUNS), "executed", profile)
-    ).resolve()
-    try:
-        every, chosen = find(Path(notebooks_dir).resolve(), only)
-        orders = {notebook: settings(notebook, profile, parameters or {}) for notebook in chosen}
-    except StudyError as error:
-        echo(str(error))
-        return 2
-    titles = {
-        path.stem: report.title(nbformat.read(path, as_version=4), path.stem) for path in every
-    }
-    batch = Batch(
-        titles, chosen, Path(out_dir).resolve(), folder, surroundings(profile, parameters or {})
-    )
-    failures = []
-    for notebook in chosen if ensure else []:
-        try:
-            ensure(notebook.stem)
-        except (
-            Exception
-        ) as error:  # whatever stops the runs of one notebook must not stop the others
-            failures.append(notebook)
-            echo(_line(batch, publish(batch, notebook, error=error)))
-    able = {notebook: order for notebook, order in orders.items() if notebook not in failures}
-    failures += execute(batch, able, max(1, workers), echo)
-    echo(
-        f"{len(chosen) - len(failures)} of {len(chosen)} notebooks done; read {batch.out_dir / 'index.html'}"
-    )
+    given = parameters or {}
+    every, chosen = find(Path(notebooks_dir).resolve(), only)
+    orders = {notebook: settings(notebook, profile, given) for notebook in chosen}
+    titles = {path.stem: report.title(nbformat.read(path, 4), path.stem) for path in every}
+    out_dir = Path(out_dir).resolve()
+    executed_dir = Path(executed_dir or _executed(profile, out_dir)).resolve()
+    batch = Batch(titles, chosen, out_dir, executed_dir, surroundings(profile, given))
+    lacking = {}
+    if workspace:
+        lacking = without_runs(chosen, profiles.profile(profile), workspace, workers, echo)
+    for notebook, reason in lacking.items():
+        echo(_line(batch, publish(batch, notebook, None, reason)))
+        del orders[notebook]
+    more = {"ASG_COMPUTE": "0"} if lacking else {}  # what has just failed is not tried again
+    failures = [*lacking, *execute(batch, orders, more, echo)]
+    done = f"{len(chosen) - len(failures)} of {len(chosen)} notebooks done"
+    echo(f"{done}; read {batch.out_dir / 'index.html'}")
     return 1 if failures else 0
 
 
@@ -105,62 +80,92 @@ def find(notebooks_dir: Path, only: list[str] | None = None) -> tuple[list[Path]
     every = sorted(notebooks_dir.glob("[0-9][0-9]_*.ipynb"))
     if not every:
         raise StudyError(
-            f"{notebooks_dir}: no notebook named NN_*.ipynb; give the folder of the study's notebooks."
+            f"{notebooks_dir}: no notebook named NN_*.ipynb; "
+            "give the folder of the study's notebooks."
         )
-    for wish in only or []:
-        if not any(_is(path, wish) for path in every):
-            raise StudyError(
-                f"There is no notebook {wish!r}; there are {', '.join(path.stem for path in every)}."
-            )
-    return every, [path for path in every if not only or any(_is(path, wish) for wish in only)]
+    names = {wish: (Path(wish).stem, wish.zfill(2)) for wish in only or []}
+    chosen = []
+    for wish, (stem, number) in names.items():
+        meant = [path for path in every if path.stem == stem or path.name[:2] == number]
+        if not meant:
+            have = ", ".join(path.stem for path in every)
+            raise StudyError(f"There is no notebook {wish!r}; there are {have}.")
+        chosen += meant
+    return every, [path for path in every if not only or path in chosen]
 
 
 def settings(notebook: Path, profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters a notebook is run with, PROFILE among them if it has one; an unknown name is refused."""
+    """Return the parameters that a notebook is run with; an unknown name is refused."""
     from papermill import inspect_notebook
 
     known = inspect_notebook(str(notebook))
     if unknown := sorted(set(parameters) - set(known)):
         raise StudyError(
-            f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}."
+            f"{notebook.name} has no parameter {', '.join(unknown)}; "
+            f"it has {', '.join(known) or 'none'}."
         )
     if parameters.get("PROFILE", profile) != profile:
         raise StudyError(
-            f"PROFILE={parameters['PROFILE']!r} contradicts the profile {profile!r}; give one of the two."
+            f"PROFILE={parameters['PROFILE']!r} contradicts the profile {profile!r}; "
+            "give one of the two."
         )
     return ({"PROFILE": profile} if "PROFILE" in known else {}) | parameters
 
 
-def literal(text: str) -> Any:
-    """A parameter's value as Python writes it; what is no literal is text.
+def opened(notebook: Path) -> list[str]:
+    """The names of the plans that a notebook's code opens."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return [name for name in PLANS if f'"{name}"' in code]
 
-    >>> literal("3"), literal("smoke")
-    (3, 'smoke')
+
+def needs(notebooks: list[Path], profile: Profile) -> list[Evaluation]:
+    """The runs of all plans that the notebooks open, each once."""
+    names = dict.fromkeys(name for notebook in notebooks for name in opened(notebook))
+    return list(dict.fromkeys(e for name in names for e in PLANS[name](profile)))
+
+
+def without_runs(
+    notebooks: list[Path],
+    profile: Profile,
+    workspace: Workspace,
+    workers: int | None = None,
+    echo: Echo = print,
+) -> dict[Path, str]:
+    """Compute all runs that the notebooks need, together; return which notebooks lack one, and why.
+
+    A notebook that opens all plans names itself what is missing.
     """
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    progress = report.Progress("runs", echo=echo, every=15.0)
+    able, absent = pool.available(needs(notebooks, profile), workspace)
+    for reason in absent.values():
+        progress.say(f"not tested, {reason}")
+    allowed = os.environ.get("ASG_COMPUTE") != "0"
+    _, errors = pool.computed(able, workspace, workers, progress.tell, allowed)
+    failed = {}
+    for notebook in notebooks:
+        wanted = needs([notebook], profile)
+        lost = [e for e in wanted if e in errors]
+        if lost and allowed and "all" not in opened(notebook):
+            failed[notebook] = pool.failure(lost, len(wanted), errors)
+    return failed
 
 
 def execute(
-    batch: Batch, orders: dict[Path, dict[str, Any]], workers: int, echo: Callable[[str], object]
+    batch: Batch, orders: dict[Path, dict[str, Any]], environment: dict[str, str], echo: Echo
 ) -> list[Path]:
-    """Execute notebooks, `workers` at a time, publish each as it ends, and return those that failed."""
+    """Execute notebooks, AT_ONCE at a time, publish each as it ends; return those that failed."""
     waiting, running, failures = list(orders.items()), [], []
-    threads = max(1, (os.cpu_count() or 1) // workers)
     progress = report.Progress("notebooks", len(orders), echo)
-    batch.executed_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".batch-", dir=batch.executed_dir) as scratch:
+    threads = max(1, (os.cpu_count() or 1) // AT_ONCE)
+    environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))} | environment
+    with scratch(batch.executed_dir) as folder:
         try:
             while waiting or running:
-                while waiting and len(running) < workers:
-                    running.append(start(*waiting.pop(0), Path(scratch), threads))
-                now = time.monotonic()
-                note = ", ".join(
-                    f"{job.notebook.stem} {report.duration(now - job.started)}" for job in running
-                )
-                progress.update(len(orders) - len(waiting) - len(running), note)
+                while waiting and len(running) < AT_ONCE:
+                    running.append(start(*waiting.pop(0), folder, environment))
+                names = [f"{job.notebook.stem} {report.duration(job.seconds())}" for job in running]
+                progress.update(len(orders) - len(waiting) - len(running), ", ".join(names))
                 for job in [job for job in running if job.process.poll() is not None]:
                     running.remove(job)
                     entry = publish(batch, job.notebook, job)
@@ -168,97 +173,50 @@ def execute(
                     progress.say(_line(batch, entry))
                 time.sleep(0.05)
         finally:
-            for job in running:
-                job.process.terminate()
-                job.process.wait()
+            children.end(job.process for job in running)
     return failures
 
 
-def start(notebook: Path, parameters: dict[str, Any], scratch: Path, threads: int) -> Job:
-    """Start papermill on a notebook in a child process, in the notebook's folder as JupyterLab does."""
-    base = scratch / notebook.stem
-    order = {
-        "input_path": str(notebook),
-        "output_path": f"{base}.ipynb",
-        "parameters": parameters,
-        "kernel_name": "python3",
-        "cwd": str(notebook.parent),
-        "progress_bar": False,
-        "autosave_cell_every": 30,
-    }
-    environment = (
-        {"OMP_NUM_THREADS": str(threads)}
-        | os.environ
-        | {
-            "ASG_STATUS": f"{base}.status",
-            "ASG_RUNS": str(Path(os.environ.get("ASG_RUNS", RUNS)).resolve()),
-            "PYTHONPATH": os.pathsep.join(
-                [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-            ),
-            "JUPYTER_PREFER_ENV_PATH": "1",
-        }
-    )  # the kernel of this environment, also if the user has another of that name
-    with open(f"{base}.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", EXECUTE, json.dumps(order)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    return Job(notebook, process, time.monotonic(), base)
-
-
-def outcome(job: Job) -> dict[str, Any]:
-    """Return the finding of an ended job; raises StudyError when it did not reach its end.
-
-    Success is papermill's exit status, the file that report.finding wrote inside the kernel, and the finding in the
-    executed notebook; never the cells' statuses, which papermill sets to completed when a kernel has died.
-    """
-    if status := job.process.returncode:
-        log = re.sub(r"\x1b\[[0-9;]*m", "", Path(f"{job.base}.log").read_text(errors="replace"))
-        lines = log.strip().splitlines() or [f"papermill ended with status {status} and no word"]
-        raise StudyError(lines[-1].strip())
-    cells = nbformat.read(f"{job.base}.ipynb", as_version=4).cells
-    bundles = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
-    found = [bundle[report.FINDING] for bundle in bundles if report.FINDING in bundle]
-    number = int(job.notebook.name[:2])
-    if not Path(f"{job.base}.status").is_file() or [finding["number"] for finding in found] != [
-        number
-    ]:
-        raise StudyError(
-            f"{job.notebook.name} has {len(found)} findings; "
-            f"its end calls report.finding({number}, ...) once."
-        )
-    return found[0]
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A temporary folder in `folder`; those of batches that were killed are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with locked(folder / ".lock"):
+            for old in folder.glob(".batch-*"):
+                with suppress(BlockingIOError), locked(old / "lock", wait=False):
+                    shutil.rmtree(old)
+            made = stack.enter_context(tempfile.TemporaryDirectory(prefix=".batch-", dir=folder))
+            stack.enter_context(locked(Path(made, "lock")))
+        yield Path(made)
 
 
 def publish(
-    batch: Batch, notebook: Path, job: Job | None = None, error: Exception | None = None
+    batch: Batch, notebook: Path, execution: Execution | None, error: str = ""
 ) -> dict[str, Any]:
-    """Write page, entry and index of a notebook that has ended, and return the entry."""
-    name, seconds = notebook.stem, round(time.monotonic() - job.started, 1) if job else None
+    """Write page, entry and index of a notebook that has ended or cannot be executed."""
+    name = notebook.stem
     about = batch.about | {"command": f"{batch.about['command']} --only {name[:2]}"}
-    entry = {"name": name, "number": name[:2], "title": batch.titles[name], "seconds": seconds}
+    entry = {"name": name, "number": name[:2], "title": batch.titles[name], "seconds": None}
     try:
-        if error:
-            raise error
-        entry |= outcome(job) | {"number": name[:2], "status": "ok"}
-        about |= entry.pop("provenance") | {"time of the notebook": report.duration(seconds)}
-        report.render(
-            Path(f"{job.base}.ipynb"),
+        if execution is None:
+            raise StudyError(error)
+        entry |= {"seconds": round(execution.seconds(), 1)}
+        entry |= outcome(execution) | {"number": name[:2], "status": "ok"}
+        about |= entry.pop("provenance")
+        about |= {"time of the notebook": report.duration(entry["seconds"])}
+        page, neighbours = (
             batch.out_dir / f"{name}.html",
-            _neighbour(batch, name, -1),
-            _neighbour(batch, name, 1),
-            about,
+            [_neighbour(batch, name, -1), _neighbour(batch, name, 1)],
         )
-        os.replace(f"{job.base}.ipynb", batch.executed_dir / f"{name}.ipynb")
+        report.render(execution.path("ipynb"), page, *neighbours, about)
+        os.replace(execution.path("ipynb"), batch.executed_dir / f"{name}.ipynb")
     except Exception as problem:  # a page that cannot be made must not stop the others
         entry |= {"status": "failed", "error": str(problem) or type(problem).__name__}
         report.failed(batch.out_dir, entry, about)
-        for kind in ("ipynb", "log") if job else ():
-            if Path(f"{job.base}.{kind}").exists():
-                os.replace(f"{job.base}.{kind}", batch.executed_dir / f"{name}.failed.{kind}")
+        for kind in ("ipynb", "log") if execution else ():
+            if execution.path(kind).exists():
+                os.replace(execution.path(kind), batch.executed_dir / f"{name}.failed.{kind}")
     report.write_entry(batch.out_dir, entry)
     entries = report.entries(batch.out_dir, batch.titles.items())
     report.index(batch.out_dir, entries, batch.about)
@@ -267,44 +225,42 @@ def publish(
 
 def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the provenance that holds for a whole batch; a notebook's records add to it."""
-    versions = provenance.versions() | {
-        name: version(name) for name in ("matplotlib", "papermill", "nbconvert")
-    }
+    versions = provenance.versions()
+    versions |= {name: version(name) for name in ("matplotlib", "papermill", "nbconvert")}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "profile": profile,
         "differs from the paper": profiles.profile(profile).differs,
         "command": f"python -m asglib reproduce --profile {profile}",
         "commit": provenance.commit(),
         "parameters": [f"{name}={value!r}" for name, value in sorted(parameters.items())],
-        "device": provenance.device_name(
-            torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        ),
+        "device": provenance.device_name(device),
         "versions": [f"{name} {number}" for name, number in versions.items()],
     }
+
+
+def _executed(profile: str, out_dir: Path) -> Path:
+    """Where executed notebooks go: to the runs, or beside the pages where those are read-only."""
+    runs = Path(os.environ.get("ASG_RUNS", RUNS))
+    writable = os.access(runs if runs.exists() else runs.parent, os.W_OK)
+    return runs / "executed" / profile if writable else out_dir / "executed"
 
 
 def _line(batch: Batch, entry: dict[str, Any]) -> str:
     if entry["status"] == "ok":
         return f"{entry['name']} done in {report.duration(entry['seconds'])}"
-    where = (
-        f" (see {batch.executed_dir}/{entry['name']}.failed.log)"
-        if entry["seconds"] is not None
-        else ""
-    )
+    log = f"{batch.executed_dir}/{entry['name']}.failed.log"
+    where = f" (see {log})" if entry["seconds"] is not None else ""
     return f"{entry['name']} failed: {entry['error']}{where}"
 
 
-def _is(notebook: Path, wish: str) -> bool:
-    return notebook.stem == Path(wish).stem or notebook.name[:2] == wish.zfill(2)
-
-
 def _neighbour(batch: Batch, name: str, step: int) -> tuple[str, str] | None:
-    """Return address and title of the page before or after; while there is no such page, its entry on the index."""
+    """Return address and title of the page before or after, or of its entry on the index."""
     names = list(batch.titles)
-    if not 0 <= (place := names.index(name) + step) < len(names):
+    position = names.index(name) + step
+    if not 0 <= position < len(names):
         return None
-    other = names[place]
-    there = (batch.out_dir / f"{other}.html").is_file() or other in [
-        path.stem for path in batch.chosen
-    ]
+    other = names[position]
+    coming = other in [path.stem for path in batch.chosen]
+    there = coming or (batch.out_dir / f"{other}.html").is_file()
     return (f"{other}.html" if there else f"index.html#{other}"), batch.titles[other]

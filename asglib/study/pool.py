@@ -1,252 +1,244 @@
-"""Many runs: what is there is found, what is missing is computed, several at a time, each in a process of its own."""
+"""Many runs: those that are there are found, the others computed, several at a time."""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
+import math
 import os
-import queue
-import signal
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
 
-from asglib.config import Evaluation, Pretraining
-from asglib.data import index as datasets
+from asglib.config import SENSITIVITY, Evaluation, Pretraining
 from asglib.data.corpus import load
+from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
 from asglib.processes import settle
+from asglib.study.crew import Crew, Job, Run
 from asglib.study.evaluator import Evaluator
-from asglib.study.plans import PLANS
 from asglib.study.profiles import Profile
-from asglib.study.runs import record_of
+from asglib.study.runs import record_of, run_name
 
-OPENS = {
-    "01": "encoders",
-    "04": "encoders",
-    "05": "table 4",
-    "06": "table 5",
-    "07": "table 6",
-    "08": "tables 2 and 3",
-    "09": "all",
-}
-LOOKING = ("01", "04")  # the notebooks that look into encoders themselves
+SOCKET_PATH = 60  # characters of TMPDIR that leave room for a socket's name; the system takes 107
+PAPER_SIZE = 257 * 300  # bins by frames: the spectrogram in which costs are counted
 
 
 class StudyError(RuntimeError):
-    """Some runs could not be computed; the message names each and why."""
+    """A request that is refused, runs that are missing, or a notebook that failed."""
 
 
 def collect(
     evaluations: list[Evaluation],
     profile: Profile,
-    place: Workspace,
+    workspace: Workspace,
     workers: int | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], object] = print,
     compute: bool | None = None,
 ) -> list[dict]:
-    """The records of `evaluations` in their order, each with its profile; StudyError names those that are missing.
+    """The records of `evaluations`, each with its profile; StudyError names those that are missing.
 
-    `compute` None: as ASG_COMPUTE says; where that is 0, what is missing is named and left out, not computed.
+    `compute` None: as ASG_COMPUTE says; where that is 0, what is missing is left out.
     """
     partial = compute is None and os.environ.get("ASG_COMPUTE") == "0"
-    found = {e: record_of(e, place) for e in dict.fromkeys(evaluations)}
-    missing = [e for e, record in found.items() if record is None]
-    errors = {}
-    if missing and not partial and compute is not False:
-        errors = _compute(missing, place, workers or default_workers(place), progress)
-        found |= {e: record_of(e, place) for e in missing}
-    still = [e for e in missing if found[e] is None]
+    allowed = not partial and compute is not False
+    found, errors = computed(evaluations, workspace, workers, progress, allowed)
+    if errors and not partial:
+        raise StudyError(failure(list(errors), len(found) + len(errors), errors))
+    return [found[e] | {"profile": profile.name} for e in evaluations if e in found]
+
+
+def failure(missing: list[Evaluation], wanted: int, errors: dict[Evaluation, str]) -> str:
+    """The sentence about runs that are missing, with each reason once."""
+    reasons = "; ".join(sorted({errors[e] for e in missing}))
+    first = describe(missing[0])
+    return f"{len(missing)} of {wanted} records are missing ({first} is the first): {reasons}"
+
+
+def describe(e: Evaluation) -> str:
+    method = e.pretraining.method if e.pretraining else "spectrogram"
+    task = f"{e.data_set}/{e.task}".rstrip("/")
+    return f"{method} {e.frontend.name} on {task}, {e.setting}, seed {e.seed}"
+
+
+def computed(
+    evaluations: list[Evaluation],
+    workspace: Workspace,
+    workers: int | None = None,
+    progress: Callable[[str], object] = print,
+    allowed: bool = True,
+) -> tuple[dict[Evaluation, dict], dict[Evaluation, str]]:
+    """The records, computed where they are missing and it is allowed; why the others have none."""
+    records = {e: record_of(e, workspace) for e in dict.fromkeys(evaluations)}
+    missing = [e for e, record in records.items() if record is None]
+    reasons = _compute(missing, workspace, workers, progress) if missing and allowed else {}
+    records |= {e: record_of(e, workspace) for e in missing}
+    found = {e: record for e, record in records.items() if record is not None}
+    errors = {e: reasons.get(e, "not computed") for e in missing if e not in found}
+    first = f", the first {describe(next(iter(errors)))}" if errors else ""
     progress(
-        f"{len(found)} runs: {len(found) - len(missing)} found, {len(missing) - len(still)} computed, "
-        f"{len(still)} missing" + (f", the first {describe(still[0])}" if still else "")
+        f"{len(records)} runs: {len(records) - len(missing)} found, "
+        f"{len(missing) - len(errors)} computed, {len(errors)} missing{first}"
     )
-    if still and not partial:
-        reasons = "; ".join(sorted({errors.get(e.pretraining, "not computed") for e in still}))
-        raise StudyError(
-            f"{len(still)} of {len(found)} records are missing ({describe(still[0])} is the first): {reasons}"
-        )
-    return [found[e] | {"profile": profile.name} for e in evaluations if found[e] is not None]
+    return found, errors
 
 
-class Ensurer:
-    """ensure(notebook): the runs that a notebook needs are there afterwards, StudyError or DataError if not.
-
-    The first call computes those of all `notebooks` at once; what fails then is told by the notebook it belongs to.
-    """
-
-    def __init__(
-        self,
-        profile: Profile,
-        place: Workspace,
-        notebooks: list[str],
-        workers: int | None,
-        progress,
-    ):
-        self.profile, self.place, self.workers, self.progress = profile, place, workers, progress
-        self.together = list(dict.fromkeys(e for name in notebooks for e in self.needs(name)))
-
-    def needs(self, notebook: str) -> list[Evaluation]:
-        return PLANS[OPENS[notebook[:2]]](self.profile) if notebook[:2] in OPENS else []
-
-    def __call__(self, notebook: str) -> None:
-        if self.together:
-            wanted, self.together = self.together, []
-            try:
-                self._collect(wanted)
-            except StudyError:
-                pass  # each notebook asks for its own runs below
-        if notebook.startswith("09"):
-            return  # the scorecard names what is missing instead of failing for it
-        absent = self._collect(self.needs(notebook), quiet=True)
-        if notebook[:2] in LOOKING and (
-            lost := absent.keys() & set(needs(self.needs(notebook)[-1].pretraining))
-        ):
-            raise StudyError(
-                f"nothing to show without pretrained encoders, and {absent[min(lost)]}"
-            )
-
-    def _collect(self, wanted: list[Evaluation], quiet: bool = False) -> dict[str, str]:
-        able, absent = available(wanted, self.place)
-        for _name, reason in () if quiet else absent.items():
-            self.progress.say(f"not tested, {reason}")
-        tell = (lambda line: None) if quiet else self.progress.tell
-        collect(able, self.profile, self.place, self.workers, tell)
-        return absent
+def _compute(
+    missing: list[Evaluation], workspace: Workspace, workers: int | None, progress: Callable
+) -> dict[Run, str]:
+    """Computes runs in processes, those of one encoder in one job; why which failed."""
+    encoders: dict[Pretraining | None, list[Evaluation]] = {}
+    for e in missing:
+        encoders.setdefault(e.pretraining, []).append(e)
+    jobs = [_job(encoder, group, workspace) for encoder, group in encoders.items()]
+    size = min(workers or default_workers(workspace), len(jobs))
+    check_loaders([run for job in jobs for run in job.runs], workspace, size)
+    return Crew(compute, jobs, workspace, size).finish(progress)
 
 
-def needs(run: Evaluation | Pretraining) -> list[str]:
-    """What must be there for a run: its set, its encoder's corpus, and as many training clips of it as make a batch."""
+def _job(encoder: Pretraining | None, group: list[Evaluation], workspace: Workspace) -> Job:
+    """An encoder's runs: cheapest first, those of a set together, since it is embedded once."""
+    costs = {e: cost(e, workspace) for e in group}
+    runs: list[Run] = sorted(group, key=lambda e: (costs[e], e.data_set, e.setting))
+    if encoder and record_of(encoder, workspace) is None:
+        runs.insert(0, encoder)
+        costs[encoder] = cost(encoder, workspace)
+    name = run_name(encoder, workspace) if encoder else "spectrogram"
+    return Job(runs, workspace.cache / "jobs" / f"{name}.lock", 1 + sum(costs.values()))
+
+
+def compute(
+    runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]
+) -> Iterator[tuple[Run, str | None]]:
+    """Computes the runs of one encoder; yields each when it has ended, with None or its error."""
+    settle(None if workspace.device.startswith("cuda") else 1)
+    first, lost = runs[0], None
+    encoder = first if isinstance(first, Pretraining) else first.pretraining
+    evaluator = Evaluator(encoder, workspace, tell)
+    for run in runs:
+        if run == encoder:
+            lost = _error(lambda: evaluator.trained)
+            yield run, lost
+        else:
+            yield run, lost or _error(lambda run=run: evaluator(run))
+
+
+def _error(step: Callable[[], object]) -> str | None:
+    try:
+        step()
+    except Exception as error:  # whatever stops one run must not stop the others
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def needs(run: Run) -> list[str]:
+    """What a run needs: its set, its encoder's corpus, and training clips for one batch."""
     if isinstance(run, Evaluation):
         return [run.data_set, *(needs(run.pretraining) if run.pretraining else [])]
-    return [run.corpus] + (
-        [f"{run.corpus}, {run.batch} clips"] if run.epochs and not run.clips_per_epoch else []
-    )
+    whole = run.epochs and not run.clips_per_epoch
+    return [run.corpus, *([f"{run.corpus}, {run.batch} clips"] if whole else [])]
 
 
 def available(
-    evaluations: list[Evaluation], place: Workspace
+    evaluations: list[Evaluation], workspace: Workspace
 ) -> tuple[list[Evaluation], dict[str, str]]:
     """The evaluations whose data are there, and for every absent set or corpus how to get it."""
     reasons: dict[str, str] = {}
     for name in dict.fromkeys(name for e in evaluations for name in needs(e)):
         corpus, _, batch = name.removesuffix(" clips").partition(", ")
         try:
-            clips = (load(corpus, place).rows.split == "train").sum()
-        except datasets.DataError as error:
+            clips = (load(corpus, workspace).rows.split == "train").sum()
+        except DataError as error:
             reasons[corpus] = str(error)
             continue
         if batch and clips < int(batch):
             reasons[name] = (
-                f"{corpus} has {clips} training clips here, fewer than one batch of {batch}: add to it."
+                f"{corpus} has {clips} training clips here, fewer than one batch of {batch}: "
+                "add to it."
             )
     return [e for e in evaluations if not reasons.keys() & needs(e)], reasons
 
 
-def default_workers(place: Workspace) -> int:
-    """One process a core on a CPU, each with one thread: the same bits on any number of cores; one a GPU."""
-    if place.device.startswith("cuda"):
-        return int(os.environ.get("ASG_WORKERS", "1"))
-    return int(os.environ.get("ASG_WORKERS", str(os.cpu_count() or 1)))
+def default_workers(workspace: Workspace) -> int:
+    """One process a core, each with one thread: the same bits on any number of cores; one a GPU."""
+    processes = 1 if workspace.device.startswith("cuda") else os.cpu_count() or 1
+    return int(os.environ.get("ASG_WORKERS", processes))
 
 
-def describe(e: Evaluation) -> str:
-    method = e.pretraining.method if e.pretraining else "spectrogram"
-    return f"{method} {e.frontend.name} on {e.data_set}/{e.task}, {e.setting}, seed {e.seed}"
-
-
-def cost(evaluations: list[Evaluation], place: Workspace) -> float:
-    """Spectrogram cells through the encoder, forward counted once and backward twice: the unit of the time left."""
-    pre = evaluations[0].pretraining
-    total = 0.0
-    if pre and record_of(pre, place) is None:
-        frame = load(pre.corpus, place).rows
-        clips = pre.clips_per_epoch or (frame.split == "train").sum()
-        views = pre.settings.views
-        total += 3 * views * pre.epochs * clips * pre.frames * pre.frontend.bins
-    for e in evaluations:
-        clips, seconds = (
-            len(load(e.data_set, place).rows),
-            sum(datasets.DATASETS[n].seconds for n in e.data_set.split("+")),
+def check_loaders(runs: list[Run], workspace: Workspace, at_once: int = 1) -> None:
+    """StudyError where the processes that read audio could not pass it on to `at_once` runs."""
+    loaders = workspace.workers
+    if not loaders:
+        return
+    if len(tempfile.gettempdir()) > SOCKET_PATH:
+        raise StudyError(
+            f"TMPDIR={tempfile.gettempdir()} is too long for the sockets of processes that read "
+            "audio: set TMPDIR=/tmp, or ASG_LOADERS=0 to read without such processes."
         )
-        epochs = e.training.epochs * 3 if e.setting == "fine-tuned" else 1
-        total += epochs * clips * 100 * seconds * e.frontend.bins
-    return total
+    batch = at_once * max(1, *(_batch_bytes(run) for run in runs))
+    free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else math.inf
+    wanted = (2 * loaders + 1) * batch  # two batches ahead in each process, and the one in use
+    if wanted > free:
+        raise StudyError(
+            f"/dev/shm has {free / 1e9:.2f} GB free, and {at_once * loaders} processes that read "
+            f"audio need {wanted / 1e9:.2f} GB there: enlarge it (a container's --shm-size), or "
+            f"set ASG_LOADERS={max(int(free / batch - 1) // 2, 0)}."
+        )
 
 
-def _compute(missing: list[Evaluation], place: Workspace, workers: int, progress) -> dict:
-    """Runs the missing evaluations, those of one encoder in one job; returns the reason for each failed encoder."""
-    jobs: dict = {}
-    for e in missing:
-        jobs.setdefault(e.pretraining, []).append(e)
-    for group in jobs.values():
-        group.sort(key=lambda e: (e.data_set, e.setting))
-    costs = {pre: cost(group, place) for pre, group in jobs.items()}
-    context = multiprocessing.get_context("spawn")
-    news = context.Manager().Queue()
-    errors, done, began = {}, 0.0, time.monotonic()
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), context, _start, (place.device, news)
-    ) as pool:
-        order = sorted(
-            jobs, key=lambda pre: -costs[pre]
-        )  # long ones first, so that the last do not wait alone
-        futures = {pool.submit(_job, jobs[pre], place): pre for pre in order}
-        waiting = set(futures)
-        state: dict[str, str] = {}
-        while waiting:
-            finished, waiting = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
-            for future in finished:
-                pre = futures[future]
-                done += costs[pre]
-                if future.exception() is not None:
-                    errors[pre] = f"{type(future.exception()).__name__}: {future.exception()}"
-                    progress(f"failed: {errors[pre]}")
-            _drain(news, state)
-            left = (time.monotonic() - began) * (sum(costs.values()) / done - 1) if done else None
-            progress(_line(len(jobs) - len(waiting), len(jobs), state, left))
-    return errors
+def _batch_bytes(run: Run) -> int:
+    """Bytes of a batch of waves that passes from one process to another."""
+    if isinstance(run, Pretraining):
+        return 4 * run.batch * run.settings.crops * run.settings.samples(run)
+    if run.setting == "fine-tuned":
+        frames = run.training.frames(DATASETS[run.data_set].seconds)
+        return 4 * run.training.batch * frames * run.frontend.hop
+    return 0
 
 
-def _line(done: int, total: int, state: dict[str, str], left: float | None) -> str:
-    now = "; ".join(list(state.values())[-2:])
-    return (
-        f"{done}/{total} encoders"
-        + (f", about {left / 60:.1f} min left" if left is not None else "")
-        + (f": {now}" if now else "")
-    )
+@cache
+def _sizes(names: str, workspace: Workspace) -> dict[str, int]:
+    return load(names, workspace).rows.split.value_counts().to_dict()
 
 
-def _drain(news, state: dict[str, str]) -> None:
-    while True:
-        try:
-            worker, text = news.get_nowait()
-        except queue.Empty:
-            return
-        state.pop(worker, None)
-        state[worker] = text
+def clips(names: str, workspace: Workspace, limit: int | None = None) -> tuple[int, int]:
+    """(training clips, all others) of the sets in `names`, at most `limit` of each split.
 
-
-def _start(device: str, news) -> None:
-    """A worker: one thread on a CPU, and it dies with its parent."""
+    The index's numbers where the sets are there, else the published ones.
+    """
     try:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    except (OSError, AttributeError):
-        pass  # not Linux: a worker then ends after its job
-    settle(None if device.startswith("cuda") else 1)
-    _job.news = news
+        sizes = _sizes(names, workspace)
+    except DataError:
+        published = [DATASETS[name].counts for name in names.split("+")]
+        train = sum(c.get("train", c.get("clips", max(c.values(), default=0))) for c in published)
+        sizes = {"train": train, "test": sum(c.get("test", 0) for c in published)}
+    sizes = {split: min(size, limit or size) for split, size in sizes.items()}
+    return sizes.get("train", 0), sum(sizes.values()) - sizes.get("train", 0)
 
 
-def _job(evaluations: list[Evaluation], place: Workspace) -> None:
-    told = 0.0
+def cost(run: Run, workspace: Workspace) -> float:
+    """Spectrograms of the paper's size that are encoded, forward and backward; forward: a third."""
+    if isinstance(run, Pretraining):
+        encoded = steps(run, workspace) * run.batch * run.settings.views
+        return encoded * run.frames * run.frontend.bins / PAPER_SIZE
+    if run.pretraining is None or run.setting == SENSITIVITY:
+        return 0.0
+    train, others = clips(run.data_set, workspace, run.training.max_clips)
+    encoded = (train + others) / 3
+    if run.setting == "fine-tuned":
+        encoded = train * run.training.epochs + others / 3
+    frames = 100 * DATASETS[run.data_set].seconds  # of a whole clip, in all its segments
+    return encoded * frames * run.frontend.bins / PAPER_SIZE
 
-    def report(row: dict) -> None:
-        nonlocal told
-        if "step" not in row or time.monotonic() - told > 1:
-            told = time.monotonic()
-            where = f" epoch {row['epoch']:.1f}, loss {row['loss']:.3f}" if "step" in row else ""
-            _job.news.put((os.getpid(), row["run"] + where))
 
-    evaluator = Evaluator(evaluations[0].pretraining, place, report)
-    for e in evaluations:
-        evaluator(e)
+def steps(run: Run, workspace: Workspace) -> int:
+    """Steps of the optimiser."""
+    if isinstance(run, Pretraining):
+        train = run.clips_per_epoch or clips(run.corpus, workspace)[0]
+        return train // run.batch * run.epochs
+    if run.setting == SENSITIVITY:
+        return 0
+    train, _ = clips(run.data_set, workspace, run.training.max_clips)
+    batches = -(-train // run.training.batch)
+    if run.setting == "fine-tuned":
+        batches = max(train // run.training.batch, 1)
+    return batches * run.training.epochs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import nbformat
@@ -11,8 +10,9 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from asglib.study import build as study
-from asglib.study import report
+from asglib.data.workspace import Workspace
+from asglib.study import build, report
+from asglib.study.pool import StudyError
 
 PARAMETERS = 'PROFILE: str = "unset"  # which\nRATE: float = 0.5  # a rate'
 
@@ -54,24 +54,20 @@ def batch(tmp_path_factory):
     )
     notebook(source, "06_runs", finding(6), parameters=PARAMETERS)
     notebook(source, "10_last", finding(10), parameters=PARAMETERS)
-    lines, asked = [], []
-
-    def ensure(name: str) -> None:
-        asked.append(name)
-        if name == "06_runs":
-            raise OSError("no space left")
-
-    status = study.reproduce(
-        "smoke",
-        source,
-        root / "html",
-        parameters={"RATE": 1e-05},
-        workers=2,
-        ensure=ensure,
-        echo=lines.append,
-        executed_dir=root / "executed",
-    )
-    return root, status, lines, asked
+    lines = []
+    with pytest.MonkeyPatch.context() as patch:
+        lost = {source / "06_runs.ipynb": "1 of 2 records are missing"}
+        patch.setattr(build, "without_runs", lambda *_: lost)
+        status = build.reproduce(
+            "smoke",
+            source,
+            root / "html",
+            parameters={"RATE": 1e-05},
+            workspace=Workspace(),
+            echo=lines.append,
+            executed_dir=root / "executed",
+        )
+    return root, status, lines
 
 
 def entries(root: Path) -> dict[str, dict]:
@@ -82,8 +78,8 @@ def entries(root: Path) -> dict[str, dict]:
 
 
 def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(batch):
-    root, status, lines, asked = batch
-    assert status == 1 and asked == sorted(asked) and len(asked) == 7
+    root, status, lines = batch
+    assert status == 1
     errors = {name: entry.get("error") for name, entry in entries(root).items()}
     assert errors == {
         "01_good": None,
@@ -92,7 +88,7 @@ def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(b
         "04_silent": "04_silent.ipynb has 0 findings; its end calls report.finding(4, ...) once.",
         "05_blind": "05_blind.html, cell 4 (from IPython.display import Image, displ): image without alt text; "
         "show it with report.figure(fig, alt, caption).",
-        "06_runs": "no space left",
+        "06_runs": "1 of 2 records are missing",
         "10_last": None,
     }
     index = BeautifulSoup((root / "html" / "index.html").read_text(), "html.parser")
@@ -124,13 +120,10 @@ def test_a_failed_notebook_has_a_page_that_says_so_and_keeps_its_log(batch):
     page = (root / "html" / "02_error.html").read_text()
     assert "ValueError: boom: give 3" in page and "failed" in page
     kept = {path.name for path in (root / "executed").iterdir()}
-    assert {
-        "01_good.ipynb",
-        "10_last.ipynb",
-        "02_error.failed.ipynb",
-        "02_error.failed.log",
-    } <= kept
-    assert "02_error.ipynb" not in kept and not [name for name in kept if name.startswith(".")]
+    failed = {"02_error.failed.ipynb", "02_error.failed.log"}
+    assert {"01_good.ipynb", "10_last.ipynb"} | failed <= kept
+    assert "02_error.ipynb" not in kept
+    assert [name for name in kept if name.startswith(".")] == [".lock"]
 
 
 def test_links_follow_the_order_of_the_notebooks_and_lead_somewhere(batch):
@@ -149,7 +142,7 @@ def test_one_notebook_alone_keeps_the_others_entries(batch):
     before = entries(root)
     notebook(root / "notebooks", "04_silent", finding(4, "'Now it speaks.'"))
     assert (
-        study.reproduce(
+        build.reproduce(
             "smoke",
             root / "notebooks",
             root / "html",
@@ -187,57 +180,24 @@ def test_one_notebook_alone_keeps_the_others_entries(batch):
 def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
     tmp_path, monkeypatch, request_, sentence
 ):
-    monkeypatch.setattr(study, "start", lambda *_: pytest.fail("nothing may start"))
+    monkeypatch.setattr(build, "start", lambda *_: pytest.fail("nothing may start"))
+    monkeypatch.setattr(build, "without_runs", lambda *_: pytest.fail("nothing may be computed"))
     for name in ("01_a", "02_b", "helper"):
         notebook(tmp_path, name, parameters=PARAMETERS)
-    lines = []
-    asked = {"notebooks_dir": tmp_path, **request_}
+    asked = {"notebooks_dir": ".", **request_}
     asked["notebooks_dir"] = tmp_path / asked["notebooks_dir"]
-    assert (
-        study.reproduce(
-            "smoke",
-            out_dir=tmp_path / "html",
-            echo=lines.append,
-            executed_dir=tmp_path / "x",
-            ensure=lambda name: pytest.fail("nothing may be computed"),
-            **asked,
-        )
-        == 2
-    )
-    assert len(lines) == 1 and lines[0].endswith(sentence) and not (tmp_path / "html").exists()
+    with pytest.raises(StudyError) as refused:
+        build.reproduce("smoke", out_dir=tmp_path / "html", workspace=Workspace(), **asked)
+    assert str(refused.value).endswith(sentence)
+    assert not (tmp_path / "html").exists()
 
 
 def test_a_page_beside_one_that_was_never_made_links_to_its_entry(tmp_path):
     titles = {"01_a": "A", "02_b": "B", "03_c": "C"}
-    lone = study.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {})
-    assert study._neighbour(lone, "02_b", -1) == ("index.html#01_a", "A")
+    lone = build.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {})
+    assert build._neighbour(lone, "02_b", -1) == ("index.html#01_a", "A")
     (tmp_path / "03_c.html").touch()
     assert (
-        study._neighbour(lone, "02_b", 1) == ("03_c.html", "C")
-        and study._neighbour(lone, "03_c", 1) is None
+        build._neighbour(lone, "02_b", 1) == ("03_c.html", "C")
+        and build._neighbour(lone, "03_c", 1) is None
     )
-
-
-def test_an_interrupted_batch_ends_its_children_and_publishes_nothing(tmp_path, monkeypatch):
-    notebook(tmp_path, "01_slow", "import time; time.sleep(600)", finding(1))
-    children, original = [], study.start
-
-    def start(*order):
-        children.append(original(*order))
-        return children[-1]
-
-    def interrupt(seconds):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(study, "start", start)
-    monkeypatch.setattr(study.time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        study.reproduce(
-            "smoke",
-            tmp_path,
-            tmp_path / "html",
-            echo=lambda line: None,
-            executed_dir=tmp_path / "x",
-        )
-    assert children[0].process.returncode is not None and os.listdir(tmp_path / "x") == []
-    assert not (tmp_path / "html").exists()

@@ -1,0 +1,136 @@
+"""Ctrl-C and SIGTERM at any moment of `reproduce`: one line, nothing left, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from asglib.study.children import STOPPED
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 10.0  # in which everything has ended
+MANY = int(os.environ.get("ASG_STOPS", "0"))  # moments, spread over the whole study
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+
+class Study:
+    """tiny_study.py in a process group of its own, and all processes that come of it."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.mark = folder, f"ASG_MARK={folder}"
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        name, _, value = self.mark.partition("=")
+        environment = {name: value, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp")}
+        environment |= {"OMP_NUM_THREADS": "1", "ASG_WORKERS": "2"}
+        with open(folder / "stderr", "wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "tests" / "tiny_study.py"), str(folder)],
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env=os.environ | environment,
+                start_new_session=True,
+            )
+
+    def until(self, pattern: str) -> None:
+        """Waits for a file of that pattern."""
+        deadline = time.monotonic() + 120
+        while not any(self.folder.glob(pattern)):
+            assert self.process.poll() is None and time.monotonic() < deadline, pattern
+            time.sleep(0.02)
+
+    def stop(self, number: int) -> float:
+        """Ctrl-C, or SIGTERM to the command alone; seconds until everything has ended."""
+        began = time.monotonic()
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+        self.process.wait(timeout=SECONDS)
+        while self.alive() and time.monotonic() - began < SECONDS:
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def alive(self) -> list[str]:
+        """The command lines of the processes that carry the mark."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (path / "environ").read_bytes().split(b"\0"):
+                    found.append((path / "cmdline").read_text().replace("\0", " ")[:200])
+            except OSError:
+                pass  # it has ended meanwhile
+        return found
+
+    def left(self) -> list[str]:
+        """Temporary files and folders."""
+        temporary = [*self.folder.glob("runs/executed/*/.batch-*"), *self.folder.glob("tmp/*")]
+        written = [p for p in self.folder.rglob(".*") if re.match(r"\.\d+\.", p.name)]
+        return [str(path.relative_to(self.folder)) for path in (*temporary, *written)]
+
+
+def stopped(study: Study, number: int) -> None:
+    """Stops the study and asserts all that is promised."""
+    seconds = study.stop(number)
+    assert study.process.returncode == 128 + number
+    assert study.alive() == [] and seconds < SECONDS
+    assert (study.folder / "stderr").read_text() == STOPPED
+    assert study.left() == []
+
+
+def finished(folder: Path) -> None:
+    study = Study(folder)
+    assert study.process.wait(timeout=300) == 0
+    assert len(list(folder.glob("runs/evaluate-*/record.json"))) == 4
+    assert sorted(path.name for path in folder.glob("html/0*.html")) == [
+        "01_table.html",
+        "02_slow.html",
+    ]
+
+
+MOMENTS = {
+    "imports": "stderr",
+    "runs": "runs/pretrain-*/lock",
+    "kernels": "runs/executed/smoke/.batch-*/tmp*.json",
+}
+
+
+@linux
+def test_a_study_that_is_stopped_at_any_moment_says_one_line_and_goes_on(tmp_path):
+    for number, pattern in zip((2, 15, 2), MOMENTS.values()):
+        study = Study(tmp_path)
+        study.until(pattern)
+        time.sleep(0.3)
+        stopped(study, number)
+    finished(tmp_path)
+
+
+@linux
+def test_what_a_killed_study_leaves_ends_by_itself_and_is_cleared_by_the_next(tmp_path):
+    study = Study(tmp_path)
+    study.until(MOMENTS["kernels"])
+    study.stop(signal.SIGKILL)
+    assert study.alive() == []
+    finished(tmp_path)
+    assert study.left() == []
+
+
+@linux
+@pytest.mark.skipif(not MANY, reason="ASG_STOPS=20: so many moments, minutes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_many_moments_spread_over_the_study(tmp_path, number):
+    began = time.monotonic()
+    finished(tmp_path / "whole")
+    whole = time.monotonic() - began
+    for moment in range(MANY):
+        study = Study(tmp_path / str(moment))
+        time.sleep(0.1 + whole * moment / MANY)
+        if study.process.poll() is None:
+            stopped(study, number)
+    finished(tmp_path / str(MANY // 2))

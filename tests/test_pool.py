@@ -1,0 +1,180 @@
+"""Many runs: found, computed, shared between commands, and what stops some of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tiny_study
+
+from asglib.config import SENSITIVITY
+from asglib.data.workspace import Workspace
+from asglib.study import plans, pool, runs
+from asglib.study.profiles import PAPER, SMOKE
+
+ROOT = Path(__file__).parents[1]
+FIRST = "ASG linear on toy-a/direction, frozen, seed 0"
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """One encoder on two tasks, its sensitivity, the spectrogram, and two that must fail."""
+    direction, order, *_ = tiny_study.runs()
+    measured = replace(direction, task="", setting=SENSITIVITY)
+    wrong = replace(direction.pretraining, batch=512)  # more than the corpus has clips
+    return {
+        "direction": direction,
+        "order": order,
+        "measured": measured,
+        "spectrogram": replace(order, pretraining=None),
+        "wrong encoder": replace(direction, pretraining=wrong),
+    }
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(None, tmp_path_factory.mktemp("runs"))
+
+
+def test_collect_computes_what_is_missing_and_names_what_it_may_not(workspace, wanted, monkeypatch):
+    said, able = [], [e for name, e in wanted.items() if name != "wrong encoder"]
+    refused = f"4 of 4 records are missing .{FIRST} is the first.: not computed"
+    with pytest.raises(pool.StudyError, match=refused):
+        pool.collect(able, SMOKE, workspace, progress=said.append, compute=False)
+    monkeypatch.setenv("ASG_COMPUTE", "0")
+    assert pool.collect(able, SMOKE, workspace, progress=said.append) == []
+    assert said[-1] == f"4 runs: 0 found, 0 computed, 4 missing, the first {FIRST}"
+    monkeypatch.delenv("ASG_COMPUTE")
+    with pytest.raises(pool.StudyError, match="1 of 5 .* fewer than one batch of 512") as error:
+        pool.collect(list(wanted.values()), SMOKE, workspace, 2, said.append)
+    assert "not computed" not in str(error.value)
+    assert said[-1].startswith("5 runs: 0 found, 4 computed, 1 missing, the first ASG linear")
+    records = pool.collect(able, SMOKE, workspace, progress=said.append)
+    assert said[-1] == "4 runs: 4 found, 0 computed, 0 missing"
+    assert [r["kind"] for r in records] == ["evaluation", "evaluation", SENSITIVITY, "evaluation"]
+    assert {r["profile"] for r in records} == {"smoke"}
+
+
+def test_available_says_what_is_left_out(workspace, wanted):
+    direction = wanted["direction"]
+    absent = [
+        replace(direction, data_set="esc50", task="sound"),
+        replace(direction, pretraining=replace(direction.pretraining, corpus="audioset")),
+    ]
+    able, reasons = pool.available([direction, *absent], workspace)
+    assert able == [direction] and set(reasons) == {"esc50", "audioset"}
+
+
+def test_the_cheapest_evaluation_comes_first_and_those_of_a_set_together(tmp_path):
+    workspace = Workspace(None, tmp_path)
+    runs_of_asg = [e for e in plans.evaluation(PAPER) if e.pretraining]
+    costs = {e: pool.cost(e, workspace) for e in runs_of_asg}
+    tuned = max(cost for e, cost in costs.items() if e.setting == "fine-tuned")
+    assert tuned == max(costs.values())
+    sensitive = plans.sensitivity(PAPER)[0]
+    assert pool.cost(sensitive, workspace) == 0 and pool.steps(sensitive, workspace) == 0
+
+
+SHARED = """
+import sys
+from pathlib import Path
+import tiny_study
+from asglib.data.workspace import Workspace
+from asglib.study import pool
+from asglib.study.profiles import SMOKE
+pool.collect(tiny_study.runs(), SMOKE, Workspace(None, Path(sys.argv[1])), workers=1)
+"""
+
+
+def test_two_commands_on_one_folder_share_the_work(tmp_path):
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARED, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=600)[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert [lines[-1] for lines in said] == ["4 runs: 0 found, 4 computed, 0 missing"] * 2
+    trained = [
+        {line.split(": ")[1].split()[0] for line in lines if ": pretrain" in line} for lines in said
+    ]
+    assert len(trained[0]) == len(trained[1]) == 1 and trained[0] != trained[1]
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+import tiny_study
+from asglib.data.workspace import Workspace
+from asglib.study import pool, runs
+from asglib.study.profiles import SMOKE
+workspace, wanted = Workspace(None, Path(sys.argv[1])), tiny_study.runs()[:1]
+print(len(pool.collect(wanted, SMOKE, workspace, compute=False)))
+print(runs.trained(wanted[0].pretraining, workspace)[1]["kind"])
+"""
+
+
+def read_only(folder):
+    """Takes the right to write from a folder and all below it."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o555)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"), reason="root writes everywhere"
+)
+def test_a_colleagues_folder_that_one_may_only_read_is_read(workspace, wanted, tmp_path):
+    pool.collect([wanted["direction"]], SMOKE, workspace, progress=lambda line: None)
+    shutil.copytree(workspace.runs, tmp_path / "runs")
+    read_only(tmp_path / "runs")
+    as_others = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    done = subprocess.run(
+        [*as_others, sys.executable, "-c", READ_ONLY, str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+    assert done.stdout.splitlines()[-2:] == ["1", "pretraining"], done.stderr
+    assert (tmp_path / "runs").stat().st_mode & 0o222 == 0
+
+
+def test_loader_processes_that_could_not_pass_on_what_they_read_are_told_before(
+    wanted, tmp_path, monkeypatch
+):
+    encoder, workspace = wanted["direction"].pretraining, Workspace(None, tmp_path, workers=8)
+    free = SimpleNamespace(free=2_000_000)
+    monkeypatch.setattr(pool.shutil, "disk_usage", lambda path: free)
+    pool.check_loaders([encoder], Workspace(None, tmp_path), 2)  # no loaders, nothing to pass on
+    batch = 4 * 16 * 2 * 32 * 160  # bytes: clips, crops, frames, hop
+    with pytest.raises(pool.StudyError, match="2 x 8 processes|16 processes") as error:
+        pool.check_loaders([encoder], workspace, 2)
+    assert f"need {17 * 2 * batch / 1e9:.2f} GB" in str(error.value)
+    assert str(error.value).endswith("or set ASG_LOADERS=0.")
+    free.free = 17 * 2 * batch
+    pool.check_loaders([encoder], workspace, 2)
+    monkeypatch.setattr(tempfile, "tempdir", "/" + "x" * 140)
+    with pytest.raises(pool.StudyError, match="is too long for the sockets .* set TMPDIR=/tmp"):
+        pool.check_loaders([encoder], workspace, 1)
+
+
+def test_a_long_tmpdir_is_no_matter_without_loaders(workspace, wanted, tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    more = replace(wanted["order"], task="register")
+    assert len(pool.collect([more], SMOKE, workspace, 1, lambda line: None)) == 1
+    assert runs.record_of(more, workspace)["task"] == "register"
