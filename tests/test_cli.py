@@ -182,7 +182,7 @@ def test_more_processes_than_a_batch_can_feed_are_refused(tmp_path):
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
-    status, said, _ = asglib(
+    status, _, said = asglib(
         "reproduce",
         "--only",
         "03",
