@@ -1,8 +1,8 @@
-"""The performance table: every row a ratio of two things measured in one process, interleaved in random order.
+"""The performance table: every row a ratio of two things measured in turn in one process.
 
-`make bench` prints it; --rounds and --only choose, --out writes it as Markdown with the machine. One thread, the
-allocator settled first: on a shared machine the same two codes differ by three otherwise. Nothing here is asserted: a
-ratio is read, not gated.
+`make bench` prints it; --rounds and --only choose, --out writes it as Markdown with the machine.
+One thread, the allocator settled first: on a shared machine the same two codes differ by three
+otherwise. Nothing here is asserted: a ratio is read, not gated.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ import pandas as pd
 import soundfile
 import torch
 import torch.nn.functional as F
+import torchaudio
 from pytorch_metric_learning.losses import NTXentLoss
 from scipy.signal import fftconvolve
 
-from asglib import adversaries, encoder, methods, positives, training
+from asglib import adversaries, encoder, networks, positives, processes, training
 from asglib.audio import RATE
-from asglib.data.clips import Clips
-from asglib.batch import Batch
+from asglib.batches import Batch
 from asglib.config import Frontend, Pretraining
+from asglib.data.clips import Clips
 from asglib.files import write_atomically
 from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
+from asglib.methods import METHODS
+from asglib.methods.contract import Material
 from asglib.study import provenance
 
 
 def ratio(ours, other, rounds: int) -> tuple[float, float, float]:
-    """(median, lower and upper quartile) of time(ours) / time(other), each pair measured in one round."""
+    """(median, lower and upper quartile) of time(ours) / time(other), a pair a round."""
     ratios = []
     for number in range(rounds + 1):
         seconds = {}
@@ -63,8 +66,36 @@ def spectrogram_against_librosa():
     ]
 
 
+def spectrogram_against_torchaudio():
+    """The same waves, against torchaudio.transforms.Spectrogram and a logarithm."""
+    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
+    other = torchaudio.transforms.Spectrogram(512, hop_length=160)
+    return lambda: frontend(waves), lambda: torch.log(other(waves)[..., :300] + 1e-6)
+
+
+def spectrogram_against_plain_torch():
+    """The same waves, against torch.stft and view_as_real, as before torchaudio."""
+    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
+    window = torch.hann_window(512)
+
+    def before():
+        stft = torch.stft(waves, 512, 160, window=window, return_complex=True)[..., :300]
+        return torch.log(torch.view_as_real(stft).square().sum(-1) + 1e-6)
+
+    return lambda: frontend(waves), before
+
+
+def mel_against_torchaudio():
+    """64 mel bands of the same waves, against torchaudio.transforms.MelSpectrogram."""
+    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend(n_mels=64))
+    other = torchaudio.transforms.MelSpectrogram(
+        16_000, 512, hop_length=160, f_min=50.0, n_mels=64, norm="slaney", mel_scale="slaney"
+    )
+    return lambda: frontend(waves), lambda: torch.log(other(waves)[..., :300] + 1e-6)
+
+
 def rooms_against_scipy():
-    """64 waves of 3 s through impulse responses of 0.5 s, against scipy.signal.fftconvolve one by one."""
+    """64 waves of 3 s through responses of 0.5 s, against scipy.signal.fftconvolve one by one."""
     waves, rirs = torch.randn(64, 48_000), torch.randn(64, 8_000)
     pairs = list(zip(waves.numpy(), rirs.numpy()))
     return lambda: positives.convolve(waves, rirs), lambda: [
@@ -74,30 +105,28 @@ def rooms_against_scipy():
 
 def moves_against_a_copy():
     """FT, FF or SF of 64 spectrograms, against copying them."""
-    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"))
+    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"), 30, 30)
     moves = adversary.draw(64, 257, 300, torch.Generator().manual_seed(0))
-    return lambda: adversaries.apply(x, moves), lambda: x.clone()
+    return lambda: adversaries.apply(x, *moves), lambda: x.clone()
 
 
 def moves_gathered_against_a_copy():
     """The same by one gather, the way it is done on a GPU."""
-    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"))
+    x, adversary = torch.randn(64, 257, 300), adversaries.Adversary(("FT", "FF", "SF"), 30, 30)
     moves = adversary.draw(64, 257, 300, torch.Generator().manual_seed(0))
-    return lambda: adversaries.gathered(x, moves), lambda: x.clone()
+    return lambda: adversaries.gathered(x, *moves), lambda: x.clone()
 
 
 def crops_against_soundfile():
-    """400 random 3 s crops of 10 s FLAC files through Clips, against bare seek and read (rate: 1 / this)."""
+    """400 crops of 3 s of 10 s FLAC files through Clips, against bare seek and read."""
     folder = Path(tempfile.mkdtemp())
     paths = [folder / f"{i}.flac" for i in range(40)]
     for path in paths:
         soundfile.write(path, np.random.default_rng(0).standard_normal(10 * RATE) / 10, RATE)
     none = np.full(len(paths), np.nan)
     clips = Clips(pd.Series([str(p) for p in paths]), none, none, folder / "cache")
-    clips.waves, clips.keep = (
-        None,
-        np.arange(len(paths)),
-    )  # read from the files, as a corpus that is too large to keep
+    # read from the files, as a corpus that is too large to keep
+    clips.waves, clips.keep = None, np.arange(len(paths))
 
     def bare():
         rng = np.random.default_rng(0)
@@ -111,7 +140,7 @@ def crops_against_soundfile():
 
 
 def step(precision: str, channels_last: bool, name: str = "resnet18"):
-    network = encoder.build(name).network
+    network = networks.NETWORKS[name]()
     network = network.to(
         memory_format=torch.channels_last if channels_last else torch.contiguous_format
     )
@@ -128,18 +157,17 @@ def step(precision: str, channels_last: bool, name: str = "resnet18"):
 
 def training_step_against_plain():
     """ResNet-18 forward and backward at 257 x 300 as it is trained here, against fp32 and NCHW."""
-    how = training.precision(Pretraining(), torch.device("cpu"))
+    how = processes.precision("auto", torch.device("cpu"), 300)
     return step(how, True), step("fp32", False)
 
 
 def whole_step_against_encoder():
-    """A whole ASG step (front end, positives, moves, head, loss, LARS) against its encoder alone, tiny encoder."""
-    config = Pretraining(encoder="tiny", head=(512, 128), batch=16)
-    method = methods.build(config, torch.randn(8, 8_000))
+    """A whole ASG step (front end to LARS) against its encoder alone, tiny encoder."""
+    config = Pretraining("ASG", METHODS["ASG"], encoder="tiny", batch=16)
+    network = encoder.build("tiny", config.frontend)
+    method = config.settings.build(config, Material(network, torch.randn(8, 8_000)))
     optim, generator = training.optimizer(method, config), torch.Generator().manual_seed(0)
-    batch = Batch(
-        torch.randn(16, 48_000) / 10, torch.randn(16, 48_000) / 10, torch.arange(16), None
-    )
+    batch = Batch(torch.randn(16, 2, 48_000) / 10, torch.arange(16), None)
     x = torch.randn(64, 257, 300)
 
     def whole():
@@ -151,26 +179,22 @@ def whole_step_against_encoder():
 
     def bare():
         with torch.autocast("cpu", torch.bfloat16):
-            h = method.encoder(x)
+            h = method.encoder.embed(x)
         h.float().square().mean().backward()
 
     return whole, bare
 
 
 def cached_probe_against_recomputing():
-    """One epoch of linear evaluation on cached embeddings of 64 clips, against embedding them again (tiny, 3 s)."""
-    network, frontend, waves = (
-        encoder.build("tiny").eval(),
-        LogSpectrogram(Frontend()),
-        torch.randn(64, 48_000) / 10,
-    )
+    """An epoch of linear evaluation on kept embeddings of 64 clips, against embedding them again."""
+    network, waves = encoder.build("tiny", Frontend()).eval(), torch.randn(64, 48_000) / 10
     layer, labels = torch.nn.Linear(network.dim, 10), torch.randint(10, (64,))
     with torch.no_grad():
-        h = network(frontend(waves))
+        h = network(waves)
 
     def again():
         with torch.no_grad():
-            fresh = network(frontend(waves))
+            fresh = network(waves)
         F.cross_entropy(layer(fresh), labels).backward()
 
     return lambda: F.cross_entropy(layer(h), labels).backward(), again
@@ -179,6 +203,9 @@ def cached_probe_against_recomputing():
 ROWS = [
     loss_against_a_library,
     spectrogram_against_librosa,
+    spectrogram_against_torchaudio,
+    spectrogram_against_plain_torch,
+    mel_against_torchaudio,
     rooms_against_scipy,
     moves_against_a_copy,
     moves_gathered_against_a_copy,
@@ -195,7 +222,7 @@ def main() -> None:
     arguments.add_argument("--only", nargs="+", default=[])
     arguments.add_argument("--out", type=Path)
     chosen, lines = arguments.parse_args(), []
-    training.settle(1)
+    processes.settle(1)
     random.seed(0)
     torch.manual_seed(0)
     print(f"{'ratio':>8}  {'quartiles':<16}  what (smaller is faster)")
@@ -206,8 +233,9 @@ def main() -> None:
             lines.append(f"| {median:.3f} | {low:.3f} to {high:.3f} | {row.__doc__} |")
     if chosen.out:
         about = [
-            f"Ratios of times, below 1 is faster than the other; median and quartiles of {chosen.rounds} rounds, "
-            f"both measured in each round in random order. {provenance.device_name(torch.device('cpu'))}, one thread; "
+            "Ratios of times, below 1 is faster than the other; median and quartiles of "
+            f"{chosen.rounds} rounds, both measured in each round in random order. "
+            f"{provenance.device_name(torch.device('cpu'))}, one thread; "
             + ", ".join(f"{name} {number}" for name, number in provenance.versions().items())
             + "."
         ]
