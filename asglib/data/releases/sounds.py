@@ -129,7 +129,10 @@ def birds2018(folder: Path) -> pd.DataFrame:
     )
     there = [path for path in found if path is not None]
     if not there:
-        raise DataError(f"{folder} has no list such as {BIRD_LISTS[0]}: put the lists there.")
+        raise DataError(
+            f"{folder} has no list such as {BIRD_LISTS[0]}: put there what "
+            "https://dcase.community/challenge2018/task-bird-audio-detection offers."
+        )
     columns = ("itemid", "datasetid", "hasbird")
     clips = [row for path in there for row in lists.records(path, columns)]
     for row in clips:

@@ -1,5 +1,4 @@
-"""Speakers, words and languages (paper section 3.1): LibriSpeech, Speech Commands, VoxCeleb1;
-beside them Free Spoken Digits and Spoken Language Identification."""
+"""Speech (paper section 3.1): LibriSpeech, Speech Commands, VoxCeleb1; also digits and languages."""
 
 from __future__ import annotations
 
