@@ -79,6 +79,7 @@ BROKEN = {
     "nothing.json": "{}",
     "nan.json": json.dumps(record(value=math.nan, run="nan.json")),
     "percent.json": json.dumps(record(value=87.9, run="percent.json")),
+    "true.json": json.dumps(record(value=True, run="true.json")),
     "short.json": json.dumps({"kind": "evaluation", "run": "short.json"}),
     "setting.json": json.dumps(record(setting="finetuned", run="setting.json")),
     "clips.json": json.dumps(record(value=30) | {"clips": ["0.wav"], "run": "clips.json"}),
