@@ -13,7 +13,7 @@ import soxr
 RATE = 16_000  # Hz; 3.2
 RATES = (1_000, 768_000)  # Hz: what is believed of a header
 LONGEST_FILE = 24 * 3600  # s: what is believed of a header
-LONGEST = 4 * 3600  # s read at once: 0.9 GB
+LONGEST = 2 * 3600  # s read at once: 0.5 GB, which an empty FLAC of some kB can ask for
 SHORTEST = 16  # samples: a millisecond
 LOUDEST = 100.0  # times full scale: 16-bit integers stored as floats reach 32,768
 BLOCK = 2**20  # samples decoded at once, all channels together

@@ -96,6 +96,10 @@ def _replace(path: Path, write: Callable, before: Callable[[Path], None]) -> Non
         before(temporary)
         os.replace(temporary, path)
         _to_disk(path.parent)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, f"{error.strerror or error}; make room", str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import ROOT
 
-from asglib.files import locked, write_atomically
+from asglib.files import locked, save_checked, write_atomically
 
 HOLD = """
 import pathlib, sys, time
@@ -79,3 +79,13 @@ def test_it_need_not_wait_and_death_lets_go(tmp_path):
     began = time.monotonic()
     with locked(path, wait=False):
         assert time.monotonic() - began < 5 and not (tmp_path / "lock.left").exists()
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    def full(out):
+        raise OSError(28, "No space left on device")
+
+    for write in (write_atomically, save_checked):
+        with pytest.raises(OSError, match=f"No space left on device; make room: '{tmp_path}/a'"):
+            write(tmp_path / "a", full)
+    assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ def inspect(path: Path) -> dict:
         return row | {"problem": "undecodable", "reason": reason}
     row["seconds"] = len(wave) / audio.RATE
     row["peak"] = float(max(wave.max(), -wave.min()))
-    row["silent_end"] = _silent_tail(wave) / audio.RATE
+    row["silent_end"] = _silent_end(wave) / audio.RATE
     problem, reason = _judge(path, row)
     return row | {"problem": problem, "reason": reason}
 
@@ -73,11 +73,13 @@ def _cut_off(path: Path) -> str:
         return ""
 
 
-def _silent_tail(wave: np.ndarray) -> int:
+def _silent_end(wave: np.ndarray) -> int:
     """Samples of digital silence at the end."""
-    backwards = wave[::-1]
-    sounds = (backwards > ZERO) | (backwards < -ZERO)
-    return int(sounds.argmax()) if sounds.any() else len(wave)
+    for stop in range(len(wave), 0, -(2**20)):
+        sounds = np.flatnonzero(np.abs(wave[max(stop - 2**20, 0) : stop]) > ZERO)
+        if len(sounds):
+            return len(wave) - max(stop - 2**20, 0) - int(sounds[-1]) - 1
+    return len(wave)
 
 
 def _loudest_channel(path: Path) -> float:
