@@ -13,6 +13,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from asglib.config import need
+
+BF16_FRAMES = 33  # the shortest input that strides of 32 leave two columns of
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -35,14 +39,25 @@ def settle(threads: int | None = None) -> None:
         pass  # not glibc: nothing to settle
 
 
-def precision(wanted: str, device: torch.device) -> str:
-    """ "bf16" or "fp32": what "auto" means on `device` (D8)."""
+def precision(wanted: str, device: torch.device, frames: int) -> str:
+    """ "bf16" or "fp32": what "auto" means on `device` for inputs of `frames` (D8).
+
+    Never bf16 for short ones on a CPU: behind the encoder's strides they are one column wide, where
+    oneDNN's AMX convolution (torch 2.11) reads memory that nobody wrote: noise, or nan.
+    """
+    wide = device.type == "cuda" or frames >= BF16_FRAMES
+    if wanted == "bf16":
+        need(wide, f"bf16 on a CPU needs {BF16_FRAMES} frames or more, not {frames}; use 'fp32'.")
     if wanted != "auto":
         return wanted
+    return "bf16" if wide and _computes_in_bf16(device) else "fp32"
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     info = Path("/proc/cpuinfo")
-    return "bf16" if info.exists() and "avx512_bf16" in info.read_text() else "fp32"
+    return info.exists() and "avx512_bf16" in info.read_text()
 
 
 @contextmanager

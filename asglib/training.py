@@ -111,7 +111,7 @@ def pretrain(
         lambda step: learning_rate(step, len(batches), warmup, config.lr),
         config.seed,
         repr(config),
-        processes.precision(config.precision, machine.device) == "bf16",
+        processes.precision(config.precision, machine.device, config.frames) == "bf16",
         lambda: sensitivity.geometry(method, waves),
     )
     log = optimise(training, checkpoint, machine)
@@ -151,9 +151,7 @@ def statistics_waves(clips: Clips, config: Pretraining) -> Tensor:
     return torch.from_numpy(np.stack(waves).astype(np.float32))
 
 
-def optimise(
-    t: Training, checkpoint: Path, machine: Machine, seconds: float = CHECKPOINT_SECONDS
-) -> Log:
+def optimise(t: Training, checkpoint: Path, machine: Machine) -> Log:
     """Trains t.model in place over the steps that `checkpoint` does not hold yet."""
     log = _resume(checkpoint, t)
     if t.measure and not log.measured:
@@ -176,7 +174,7 @@ def optimise(
         unread.append(loss.detach())
         log.rate.append(t.rate(step))
         log.failed += [reason for reason in failed if reason not in log.failed]
-        due = time.monotonic() - saved > seconds
+        due = time.monotonic() - saved > CHECKPOINT_SECONDS
         if ended or due or len(unread) == every:
             _read(unread, log, epoch, batch)
             unread = []

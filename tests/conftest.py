@@ -11,11 +11,12 @@ import pytest
 import soundfile
 import torch
 
-from asglib import training
-from asglib.audio import Clips
+from asglib import files, training
 from asglib.config import Downstream, Evaluation, Frontend, Positives, Pretraining
+from asglib.data.clips import Clips
 from asglib.methods import METHODS
 from asglib.methods.contract import change
+from asglib.processes import Machine
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -56,11 +57,45 @@ def tone(hertz, seconds=0.5, rate=16_000, level=0.5):
     return level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
 
 
+def noise(samples, seed=0):
+    return np.random.default_rng(seed).uniform(-0.9, 0.9, samples).astype(np.float32)
+
+
 def write(path, wave, rate=16_000, subtype="FLOAT"):
     """A wave [N] or [N, channels] as a file at `path`, which is returned."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(str(path), wave, rate, subtype)
     return path
+
+
+def broken_files(folder):
+    """One file of each kind that cannot become a wave."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "text.wav").write_text("this is a text file\n" * 40)
+    hole = noise(2_000)
+    hole[1_000] = np.nan
+    write(folder / "nan.wav", hole)
+    endless = noise(2_000)
+    endless[5] = np.inf
+    write(folder / "inf.wav", endless)
+    write(folder / "no_samples.wav", np.zeros(0))
+    (folder / "folder.wav").mkdir()
+    whole = write(folder / "cut.flac", noise(9_000), subtype="PCM_16")
+    whole.write_bytes(whole.read_bytes()[:40])
+    return [
+        folder / f
+        for f in (
+            "empty.wav",
+            "text.wav",
+            "nan.wav",
+            "inf.wav",
+            "no_samples.wav",
+            "folder.wav",
+            "cut.flac",
+            "not_there.wav",
+        )
+    ]
 
 
 def clips_of(paths, cache, start=None, stop=None):
@@ -74,7 +109,7 @@ def clips_of(paths, cache, start=None, stop=None):
 
 
 def folder_of_tones(folder, clips=24):
-    """Files 0000.wav ... of half a second: a decaying tone each, at a pitch of its own, and noise."""
+    """Files 0000.wav ... of half a second: a decaying tone each, at a pitch of its own."""
     rng = np.random.default_rng(7)
     found = []
     for number in range(clips):
@@ -88,31 +123,50 @@ def tones(tmp_path_factory):
     return folder_of_tones(tmp_path_factory.mktemp("tones"))
 
 
+DAMAGE = {  # what may become of a file
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "zeros": lambda content: bytes(len(content)),
+    "flipped": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    "other": lambda content: b"another file",
+    "gone": None,
+}
+
+
+def damage(path, how, content=None):
+    """Does one of DAMAGE to a file, or gives it `content`; what was known of it is forgotten."""
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(DAMAGE[how](path.read_bytes()) if how in DAMAGE else content)
+        os.utime(path, ns=(1, 10**18))  # a coarse clock may give both the same time
+    files._known.clear()
+
+
 # --- a small pretraining -------------------------------------------------------------------------
 
 
-def small(method="ASG", **changes):
+def small(method="ASG", settings=None, **changes):
     """A pretraining that takes a fraction of a second: 129 bins, 24 frames, 3 steps an epoch.
 
-    `changes` are fields of Pretraining or of the method's settings.
+    `changes` are fields of Pretraining or, where no `settings` are given, of the method's own.
     """
-    settings = METHODS[method]
-    wanted = {"head": (32, 16), "positives": Positives(noise_max=0.01)} | changes
-    own = {field.name: wanted[field.name] for field in fields(settings) if field.name in wanted}
-    rest = {name: value for name, value in changes.items() if name not in own}
-    config = Pretraining(
-        method=method,
-        settings=change(settings, **own),
-        corpus="none",
-        frames=24,
-        encoder="tiny",
-        batch=8,
-        epochs=2,
-        warmup_epochs=1,
-        precision="fp32",
-        frontend=Frontend(window=256, n_fft=256),
-    )
-    return replace(config, **rest)
+    if settings is None:
+        wanted = {"head": (32, 16), "positives": Positives(noise_max=0.01)} | changes
+        names = {field.name for field in fields(METHODS[method])} & set(wanted)
+        settings = change(METHODS[method], **{name: wanted[name] for name in names})
+        changes = {name: value for name, value in changes.items() if name not in names}
+    shared = {
+        "corpus": "none",
+        "frames": 24,
+        "encoder": "tiny",
+        "batch": 8,
+        "epochs": 2,
+        "warmup_epochs": 1,
+        "precision": "fp32",
+        "frontend": Frontend(window=256, n_fft=256),
+    }
+    return Pretraining(method=method, settings=settings, **(shared | changes))
 
 
 def responses():
@@ -123,15 +177,14 @@ def responses():
     return bank
 
 
-def run_small(paths, folder, config=None, tell=lambda row: None, **how):
+def run_small(paths, folder, config=None, tell=lambda row: None, loaders=0, **how):
     """One small pretraining of the files: the method and its log."""
     return training.pretrain(
         config or small(),
         clips_of(paths, Path(folder) / "cache"),
         Path(folder) / "checkpoint.pt",
-        CPU,
+        Machine(CPU, loaders, tell),
         rirs=responses(),
-        tell=tell,
         **how,
     )
 

@@ -1,10 +1,11 @@
-"""What each of two processes does in the tests of torch.distributed; it imports little, because each starts afresh."""
+"""What each of two processes does in the tests of torch.distributed; each starts afresh."""
 
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
+from asglib import processes
 from asglib.loss import nt_xent
 
 
@@ -20,37 +21,26 @@ def meet(rank, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
 
 
-def loss_and_gradient(rank, folder):
-    """This process's half of the pairs: its loss, and the gradient averaged over the processes as DDP does."""
+def loss_and_gradient(rank, folder, split):
+    """This process's rows (the first `split`, or the others): its loss, its weighted gradient.
+
+    The gradient is averaged over the processes, as the training loop and DDP do together.
+    """
     meet(rank, folder)
     weight, first, second = model_and_inputs()
-    rows = slice(5 * rank, 5 * rank + 5)
+    rows = slice(0, split) if rank == 0 else slice(split, 10)
     loss = nt_xent(first[rows] @ weight.T, second[rows] @ weight.T, 0.1)
-    loss.backward()
+    (loss * processes.share_of(len(first[rows]), torch.device("cpu"))).backward()
     dist.all_reduce(weight.grad)
     torch.save((loss.detach(), weight.grad / 2), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def unequal(rank, folder):
-    """Four pairs here, six there, as when clips could not be decoded: the loss, and the gradients' sum."""
-    meet(rank, folder)
-    weight, first, second = model_and_inputs()
-    rows = slice(0, 4) if rank == 0 else slice(4, 10)
-    loss = nt_xent(first[rows] @ weight.T, second[rows] @ weight.T, 0.1)
-    loss.backward()
-    dist.all_reduce(weight.grad)
-    torch.save((loss.detach(), weight.grad), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
 def pretraining(rank, folder):
-    """One epoch of the small run with this process's half of each batch: its weights and its log."""
+    """One epoch of the small run with this process's half of each batch: its weights and losses."""
     from conftest import run_small, small
 
     meet(rank, folder)
-    method, log, _ = run_small(
-        sorted(Path(folder).glob("*.wav")), folder, small(epochs=1), rank=rank, world=2
-    )
-    torch.save((method.state_dict(), log.loss.tolist()), f"{folder}/{rank}.pt")
+    method, log = run_small(sorted(Path(folder).glob("*.wav")), folder, small(epochs=1))
+    torch.save((method.state_dict(), log.loss), f"{folder}/{rank}.pt")
     dist.destroy_process_group()

@@ -27,7 +27,7 @@ from asglib.study import plans
 DATACLASSES = (Frontend, Positives, Pretraining, Downstream, Evaluation, Profile)
 
 
-# --- the paper's numbers -----------------------------------------------------------------------------------------
+# --- the paper's numbers -------------------------------------------------------------------------
 
 
 def test_the_front_end_of_section_3_2():
@@ -110,7 +110,7 @@ def test_l_ms_is_the_same_share_of_other_inputs():
     assert Pretraining().scroll_time == 30 and Pretraining(frames=100).scroll_time == 10
 
 
-# --- profiles and plans ------------------------------------------------------------------------------------------
+# --- profiles and plans --------------------------------------------------------------------------
 
 
 def test_a_profile_is_a_value():
@@ -172,7 +172,7 @@ def test_every_plan_can_be_made(profile):
     assert systems == {"spectrogram", "untrained", "NONE", "Sup.", "ASG"}
 
 
-# --- identity ----------------------------------------------------------------------------------------------------
+# --- identity ------------------------------------------------------------------------------------
 
 CHANGED = {
     "corpus": "fsdd",
@@ -249,7 +249,7 @@ def test_every_field_is_read_somewhere():
     assert not {field for field in fields if field[1] not in read}
 
 
-# --- what cannot be ----------------------------------------------------------------------------------------------
+# --- what cannot be ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

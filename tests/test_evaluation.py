@@ -18,7 +18,7 @@ FRONTEND = LogSpectrogram(Frontend(window=256, n_fft=256))
 SHORT = Downstream(epochs=30, drop_epoch=20, batch=32, lr=1e-2)
 
 
-# --- scores ------------------------------------------------------------------------------------------------------
+# --- scores --------------------------------------------------------------------------------------
 
 
 def test_scores_of_segments_are_averaged_by_clip():
@@ -69,7 +69,7 @@ def test_average_precision_equals_sklearns_on_random_scores():
     )
 
 
-# --- features ----------------------------------------------------------------------------------------------------
+# --- features ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_embedding_leaves_the_encoder_as_it_was(lengths):
     torch.testing.assert_close(found.features, alone, rtol=1e-4, atol=1e-5)
 
 
-# --- linear evaluation -------------------------------------------------------------------------------------------
+# --- linear evaluation ---------------------------------------------------------------------------
 
 
 def blobs(clips, seed, classes=4, per=3, spread=0.5):
@@ -197,7 +197,7 @@ def test_the_learning_rate_drops_after_50_epochs(epoch, rate):
     assert optim.param_groups[0]["lr"] == pytest.approx(rate)
 
 
-# --- fine-tuning -------------------------------------------------------------------------------------------------
+# --- fine-tuning ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def test_the_methods_are_the_rows_of_the_table_in_order():
     )
 
 
-# --- every method ------------------------------------------------------------------------------------------------
+# --- every method --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", methods.METHODS)
@@ -103,7 +103,7 @@ def test_all_methods_start_from_the_same_weights():
     assert not same_bits(first.encoder, build("NONE", seed=1).encoder)
 
 
-# --- the contrastive ones ----------------------------------------------------------------------------------------
+# --- the contrastive ones ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["NONE", "untrained"])
@@ -160,7 +160,7 @@ def test_more_negatives_make_a_higher_loss():
     assert asg - none == pytest.approx(torch.tensor(31 / 15).log().item(), abs=0.1)
 
 
-# --- the supervised one ------------------------------------------------------------------------------------------
+# --- the supervised one --------------------------------------------------------------------------
 
 
 def test_mixup_mixes_inputs_and_targets_alike():

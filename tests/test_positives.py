@@ -26,7 +26,7 @@ def binomial(count, trials, probability):
     return stats.binomtest(int(count), trials, probability).pvalue > 1e-3
 
 
-# --- room impulse responses --------------------------------------------------------------------------------------
+# --- room impulse responses ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("samples, taps", [(3_000, 700), (500, 900), (48_000, 8_000)])
@@ -65,7 +65,7 @@ def test_every_room_is_used_equally_often():
     assert len(counts) == 5 and stats.chisquare(counts.numpy()).pvalue > 1e-3
 
 
-# --- volume ------------------------------------------------------------------------------------------------------
+# --- volume --------------------------------------------------------------------------------------
 
 
 def test_decibels():
@@ -92,7 +92,7 @@ def test_volume_is_as_frequent_as_asked():
     assert binomial(changed.sum(), 4_000, 0.3)
 
 
-# --- noise -------------------------------------------------------------------------------------------------------
+# --- noise ---------------------------------------------------------------------------------------
 
 
 def test_noise_is_uniform_and_of_random_intensity():
@@ -114,7 +114,7 @@ def test_noise_is_as_frequent_as_asked_and_not_scaled_by_the_volume():
     assert binomial((out != 0).any(1).sum(), 4_000, 0.6) and out.abs().max() <= 0.03
 
 
-# --- the draws ---------------------------------------------------------------------------------------------------
+# --- the draws -----------------------------------------------------------------------------------
 
 
 def test_the_three_are_drawn_apart():

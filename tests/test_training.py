@@ -56,7 +56,7 @@ def uninterrupted(tones, tmp_path_factory):
     return method, log
 
 
-# --- the schedule ------------------------------------------------------------------------------------------------
+# --- the schedule --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_run_follows_the_schedule(uninterrupted):
     assert log.epoch.tolist() == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
 
 
-# --- the optimiser -----------------------------------------------------------------------------------------------
+# --- the optimiser -------------------------------------------------------------------------------
 
 
 def test_two_steps_of_lars_by_hand():
@@ -138,7 +138,7 @@ def test_only_weights_decay(name):
     )
 
 
-# --- the order of the clips --------------------------------------------------------------------------------------
+# --- the order of the clips ----------------------------------------------------------------------
 
 
 def test_an_epoch_is_every_clip_once_in_an_order_of_its_own():
@@ -174,7 +174,7 @@ def test_a_balanced_draw_is_balanced():
     assert stats.binomtest(int(labels[epoch_order(run, 0, 100)].sum()), 4_000, 0.5).pvalue < 1e-9
 
 
-# --- batches -----------------------------------------------------------------------------------------------------
+# --- batches -------------------------------------------------------------------------------------
 
 
 def test_a_batch_is_two_crops_of_each_clip(tones, tmp_path):
@@ -250,7 +250,7 @@ def test_the_corpus_statistics_are_those_of_its_log_spectrograms(tmp_path):
     assert found == pytest.approx((values.mean(), values.std()), abs=1e-3)
 
 
-# --- the same bits -----------------------------------------------------------------------------------------------
+# --- the same bits -------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_bits(uninterrupted, tones, tmp_path):
@@ -332,7 +332,7 @@ def test_two_processes_keep_the_same_weights(tmp_path):
     assert len(loss) == 2 and loss != other_loss
 
 
-# --- the log and the device --------------------------------------------------------------------------------------
+# --- the log and the device ----------------------------------------------------------------------
 
 
 def test_measures_are_taken_at_the_end_of_each_epoch(tones, tmp_path):
@@ -378,7 +378,7 @@ def test_seeds_depend_on_every_part():
     assert training.seed_of(0, 1) == seeds[0]
 
 
-# --- what stops it, and what does not ----------------------------------------------------------------------------
+# --- what stops it, and what does not ------------------------------------------------------------
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tones, tmp_path):
@@ -466,7 +466,7 @@ def test_short_and_silent_clips_are_trained_on(tmp_path):
     assert len(log) == 2 and np.isfinite(log.loss).all() and failed == []
 
 
-# --- the paper's own configuration -------------------------------------------------------------------------------
+# --- the paper's own configuration ---------------------------------------------------------------
 
 
 def test_the_papers_configuration_runs(tmp_path):

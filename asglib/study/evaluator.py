@@ -132,7 +132,8 @@ class Evaluator:
         return scores, rows, segments.skipped
 
     def _fine_tuned(self, config: Evaluation, task: evaluation.Task, folder: Path):
-        amp = processes.precision(self.pretraining.precision, self.device) == "bf16"
+        frames = task.samples // config.frontend.hop
+        precision = processes.precision(self.pretraining.precision, self.device, frames)
         return evaluation.fine_tuned(
             self.trained[0],
             task,
@@ -140,7 +141,7 @@ class Evaluator:
             config.seed,
             folder / "checkpoint.pt",
             runs.machine(self.workspace, folder, self.tell),
-            amp,
+            precision == "bf16",
         )
 
     def _about(self, config: Evaluation, before: dict) -> dict:

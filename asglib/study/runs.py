@@ -177,7 +177,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "data": corpus.fingerprint(rows),
         "classes": classes,
         "final_loss": log.loss[-1] if log.loss else None,
-        "precision": processes.precision(config.precision, device),
+        "precision": processes.precision(config.precision, device, config.frames),
         "skipped": clips.skipped + undecoded,
         "missing": corpus.missing,
         "too_short": log.too_short,
