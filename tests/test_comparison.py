@@ -166,3 +166,38 @@ def test_a_cell_in_words():
     told = describe(Cell(-1, -2, 0, 1, 8, "clips"))
     assert told == "-1.0 [-2.0, +0.0], 1 seed, 8 groups of clips"
     assert describe(Cell(note="no record")) == "no record" and describe(Cell()) == "not tested"
+
+
+def test_systems_stand_in_one_table_across_front_ends_and_encoders():
+    own = {"frontend": "mel", "encoder": "audio2vec", "corpus": "toy-scenes"}
+    records = [*study(NONE=[0.7, 0.8])]
+    records += [record("SG", 0.5 + seed / 10, key, seed, **own) for key in TASKS for seed in (0, 1)]
+    table = evaluations(records)
+    cells, _ = scores(table, {"SG, toy-scenes": {"method": "SG"} | own, "NONE": "NONE"}, TASKS)
+    assert cells[cells["column"] == "average"]["mean"].tolist() == pytest.approx([55, 75])
+    any_of_it = {"frontend": None}
+    assert len(choose(table, "SG", **any_of_it)) == 4 and choose(table, "SG").empty
+    found = compare(table, {"method": "SG"} | own, {"method": "NONE", "corpus": "esc50"})
+    assert found.average.mean == pytest.approx(-20)
+    with pytest.raises(ResultsError, match="pretrained on esc50 and toy-scenes: name the corpus"):
+        compare(table, "SG", "NONE", **any_of_it)  # only who is named may differ
+    with pytest.raises(ResultsError, match="pretrained on esc50 and toy-scenes: name the corpus"):
+        scores(table, ["SG", "NONE"], TASKS, **any_of_it)
+
+
+def test_a_system_of_two_front_ends_or_encoders_is_refused():
+    mel = [one | {"frontend": "mel", "run": f"{one['run']}-mel"} for one in study(ASG=[0.7])]
+    table = evaluations([*study(ASG=[0.8]), *mel])
+    with pytest.raises(ResultsError, match="front ends linear and mel: name one of them"):
+        choose(table, "ASG", frontend=None)
+    large = [one | {"encoder": "large", "run": f"{one['run']}-large"} for one in study(ASG=[0.9])]
+    table = evaluations([*study(ASG=[0.8]), *large])
+    with pytest.raises(ResultsError, match="encoders large and tiny: name one of them"):
+        choose(table, "ASG")
+    assert set(choose(table, "ASG@encoder=large")["value"]) == {0.9}
+
+
+def test_an_untrained_encoder_of_any_kind_stands_beside_any_corpus():
+    records = [record("untrained CPC", 0.4, corpus="toy"), record("CPC", 0.5, corpus="esc50")]
+    found = compare(evaluations(records), "CPC", "untrained CPC", ["fsdd/digit"], corpus="esc50")
+    assert found.points["fsdd/digit"].tolist() == pytest.approx([10])

@@ -77,3 +77,23 @@ def test_failed_encoders_are_named():
     assert told(method="ASG", collapsed=True) == [
         "ASG (linear, esc50), seed 2, collapsed: its encoder gives all clips nearly one embedding."
     ]
+
+
+def test_a_collapse_and_clips_too_short_are_named():
+    base = {"kind": "pretraining", "frontend": "waves", "corpus": "toy", "seed": 0}
+    base |= {"method": "CPC", "collapsed": True}
+    told = notes([*study(ASG=[0.8, 0.9]), base | {"seen": {"ranked": 0.34}}])
+    assert told == [
+        "CPC (waves, toy), seed 0, collapsed: 34% of the positives are ranked first, "
+        "and by chance a third would be."
+    ]
+    flat = base | {"too_short": 7}
+    assert notes([*study(ASG=[0.8, 0.9]), flat]) == [
+        "CPC (waves, toy), seed 0, collapsed: its encoder gives all clips nearly one embedding.",
+        "CPC (waves, toy), seed 0, left out 7 clips, which are too short for its task.",
+    ]
+
+
+def test_compared_systems_may_have_encoders_of_their_own():
+    mixed = [record("COLA", 0.5, seed=0, encoder="efficientnet_b0", rir=""), *study(ASG=[0.8])]
+    assert notes(mixed) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,7 +67,13 @@ class CPC(nn.Module):
         self.predictors = seeded(config.seed, predictors)  # of each direction and step
         cosine = settings.similarity == "cosine"
         self.network = seeded(config.seed + 1, network) if cosine else nn.Identity()
-        self.register_buffer("ranked", torch.zeros(()), persistent=False)
+        self.register_buffer("ranked", torch.tensor(float("nan")), persistent=False)
+
+    @property
+    def seen(self) -> dict[str, float]:
+        """Of the last batch, for the record: chance is 1 / (1 + negatives)."""
+        share = self.ranked.item()
+        return {} if math.isnan(share) else {"ranked": share}
 
     def forward(self, batch: Batch, generator: Generator) -> Tensor:
         s, waves = self.settings, batch.crops[:, 0]

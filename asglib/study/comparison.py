@@ -1,7 +1,8 @@
 """One system - another, paired by seed or by clip (the differences of sections 3.3 to 3.5).
 
 A system is a method's name, "ASG@frontend=mel", or a dict ({"method": "ASG", "frontend": "mel"}),
-which override what is shared: setting, frontend and corpus (None: the only one that there is).
+which override what is shared: setting, and front end, encoder and corpus (None: the only one that
+the records have).
 Numbers are percent, differences points.
 """
 
@@ -16,7 +17,7 @@ from asglib.config import SETTINGS
 from asglib.study.records import ResultsError
 from asglib.study.statistics import cluster_draws, mean_t, percentiles
 
-SHARED = {"setting": "frozen", "frontend": "linear", "corpus": None}
+SHARED = {"setting": "frozen", "frontend": "linear", "encoder": None, "corpus": None}
 
 
 class Cell(NamedTuple):
@@ -45,7 +46,7 @@ def as_system(system: str | dict, **shared) -> dict:
     """All that a system is, with what is shared where it does not say otherwise.
 
     >>> as_system("ASG@frontend=mel")
-    {'setting': 'frozen', 'frontend': 'mel', 'corpus': None, 'method': 'ASG'}
+    {'setting': 'frozen', 'frontend': 'mel', 'encoder': None, 'corpus': None, 'method': 'ASG'}
     """
     if isinstance(system, str):
         method, *changes = system.split("@")
@@ -60,19 +61,30 @@ def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
     if asked["setting"] not in SETTINGS:
         raise ResultsError(f"A setting is one of {', '.join(SETTINGS)}, got {asked['setting']!r}.")
     for name, value in asked.items():
-        table = table[table[name] == value]
+        if value is not None:
+            table = table[table[name] == value]
     if corpus is None:
         one_corpus(table)
-        return table
+        return _one_made(table)
     rows = table[table["corpus"].isin([corpus, ""])]
-    if rows.empty and asked["method"] == "untrained":
-        return table  # it saw no corpus: it stands beside any
+    if rows.empty and asked["method"].startswith("untrained"):
+        rows = table  # it saw no corpus: it stands beside any
+    return _one_made(rows)
+
+
+def _one_made(rows: pd.DataFrame) -> pd.DataFrame:
+    """Refuses rows of several front ends or encoders, which are several systems."""
+    for name, title in (("frontend", "front ends"), ("encoder", "encoders")):
+        found = sorted(rows[name].unique())
+        if len(found) > 1:
+            told = f"These records have the {title} {' and '.join(found)}"
+            raise ResultsError(f"{told}: name one of them ({name}).")
     return rows
 
 
 def one_corpus(rows: pd.DataFrame) -> None:
     """Refuses rows that were pretrained on several corpora."""
-    corpora = sorted(set(rows.loc[rows["method"] != "untrained", "corpus"]) - {""})
+    corpora = sorted(set(rows.loc[~rows["method"].str.startswith("untrained"), "corpus"]) - {""})
     if len(corpora) > 1:
         raise ResultsError(
             f"These records were pretrained on {' and '.join(corpora)}: name the corpus."
@@ -143,7 +155,7 @@ def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = Non
 
 def _gaps(side: pd.DataFrame, system: str | dict, points: pd.DataFrame) -> list[str]:
     """What one side lacks of `points` [seeds, tasks]."""
-    name = system if isinstance(system, str) else " ".join(system.values())
+    name = system if isinstance(system, str) else " ".join(filter(None, system.values()))
     values = {(row.key, row.seed): row.value for row in side.itertuples()}
     tasks: dict[str, list[str]] = {}
     for key in points.columns:

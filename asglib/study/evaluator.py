@@ -157,7 +157,7 @@ class Evaluator:
             "batch": pre.batch if pre else 0,
             "precision": before.get("precision", "fp32"),
             "pretraining_seconds": before.get("seconds", 0),
-            "frontend": config.frontend.name,
+            "frontend": before.get("frontend", config.frontend.name),
             "data_set": config.data_set,
             "task": config.task,
             "setting": config.setting,

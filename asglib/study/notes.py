@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from asglib.study import systems
 from asglib.study.records import MACHINE, evaluations, label, set_aside
+from asglib.study.runs import RANKED
 
 APART = ("Sup.", "untrained", "spectrogram")  # pretrained by another recipe (section 3.4), or not
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
@@ -54,8 +56,8 @@ def _uneven(table: pd.DataFrame) -> Iterator[str]:
     shared = ["frontend", "setting", "corpus", "key"]
     for (*kind, key), rows in table.groupby(shared, sort=False):
         where = f"{key} ({', '.join(filter(None, kind))})"
-        encoders = rows[rows["method"] != "spectrogram"]
-        alike = rows[~rows["method"].isin(APART)]
+        encoders = rows[~rows["method"].isin(("spectrogram", *systems.PAPER))]
+        alike = rows[~rows["method"].isin((*APART, *systems.PAPER))]
         for some, fields in (
             (rows, ["data", "code"]),
             (encoders, ["encoder"]),
@@ -90,12 +92,22 @@ def _untrue(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _encoders(records: list[dict]) -> Iterator[str]:
-    """Pretrainings that collapsed, and supervised ones that hardly learned."""
+    """Pretrainings that collapsed or left out clips, and supervised ones that hardly learned."""
     for run in (record for record in records if record["kind"] == "pretraining"):
         name = f"{run['method']} ({run['frontend']}, {run['corpus']}), seed {run['seed']},"
         if run.get("collapsed"):
-            yield f"{name} collapsed: its encoder gives all clips nearly one embedding."
+            yield f"{name} collapsed: {_collapse(run)}."
+        if run.get("too_short"):
+            yield f"{name} left out {run['too_short']} clips, which are too short for its task."
         classes, loss = run.get("classes"), run.get("final_loss")
         if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
             chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"
             yield f"{name} is near chance: its loss ends at {loss:.2f}, {chance}."
+
+
+def _collapse(run: dict) -> str:
+    """What says so: the embeddings, or a task that is not better done than by chance."""
+    ranked = run.get("seen", {}).get("ranked", 1.0)
+    if ranked < RANKED:
+        return f"{ranked:.0%} of the positives are ranked first, and by chance a third would be"
+    return "its encoder gives all clips nearly one embedding"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from asglib.config import SENSITIVITY, SETTINGS, Evaluation, Frontend, Pretraining
 from asglib.methods import METHODS
 from asglib.methods.contract import change
+from asglib.study import systems
 from asglib.study.profiles import ABLATION, Profile
 
 # in every table: a linear classifier without an encoder, and one with random weights
@@ -109,14 +110,68 @@ def evaluation(profile: Profile) -> list[Evaluation]:
     return found
 
 
-def compared(profile: Profile) -> list[Evaluation]:
-    """Every system of the compared papers, with the control of its encoder, frozen.
+def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[Evaluation]:
+    """One paper's systems beside the controls, NONE and ASG, frozen; those in `tuned` fine-tuned
+    too.
 
-    One seed where the profile is no evidence.
+    The control of their encoder has random weights. Fine-tuned, it is training from scratch.
     """
-    profile = profile if profile.evidence else replace(profile, seeds=profile.seeds[:1])
-    methods = [*(name for name in METHODS if name not in ("Sup.", *ABLATION)), "NONE", "ASG"]
+    profile = _few_seeds(profile)
+    control, tasks = systems.CONTROL[paper], profile.evaluation_tasks
+    methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
+    found = [e for method in methods for e in evaluations(profile, method, tasks)]
+    for method in (control, *tuned):
+        found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned")
+    return found
+
+
+def augmented(profile: Profile) -> list[Evaluation]:
+    """The systems of augmented contrastive learning; its tables have both settings."""
+    tuned = [name for name in profile.compared["augmented"] if name.startswith("COLA")]
+    return compared(profile, "augmented", tuple(tuned))
+
+
+def all_systems(profile: Profile) -> list[Evaluation]:
+    """One system of each kind, ours and the compared ones, frozen, with the controls."""
+    profile = _few_seeds(profile)
+    methods = [*CONTROLS, "untrained CPC", "untrained A2V", *systems.SYSTEMS, "NONE", "ASG"]
     return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
+
+
+def _few_seeds(profile: Profile) -> Profile:
+    return replace(profile, seeds=profile.seeds[: profile.compared_seeds])
+
+
+def system(profile: Profile, method: str) -> dict:
+    """How the records of one method are chosen: by front end, encoder and corpus of its own.
+
+    >>> from asglib.study.profiles import SMOKE
+    >>> system(SMOKE, "SG")
+    {'method': 'SG', 'frontend': 'mel', 'encoder': 'audio2vec', 'corpus': 'toy-scenes'}
+    """
+    if method == "spectrogram":
+        own = {"frontend": front_end(profile, False).name, "encoder": "", "corpus": ""}
+        return {"method": method} | own
+    made = pretraining(profile, method, 0)
+    frontend = "waves" if method in systems.ON_WAVES else made.frontend.name
+    own = {"frontend": frontend, "encoder": made.encoder, "corpus": made.corpus}
+    return {"method": method} | own
+
+
+def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:
+    """The systems of a table by label: of one paper, or ("") one of each kind; controls first.
+
+    A label names the corpus where it is not the profile's.
+    """
+    methods = [*CONTROLS, "untrained CPC", "untrained A2V", *systems.SYSTEMS]
+    if paper:
+        methods = [*CONTROLS, systems.CONTROL[paper], *profile.compared[paper]]
+    found = {}
+    for method in dict.fromkeys([*methods, "NONE", "ASG"]):
+        made = system(profile, method)
+        usual = made["corpus"] in ("", profile.pretraining.corpus)
+        found[method if usual else f"{method}, {made['corpus']}"] = made
+    return found
 
 
 def shown_encoders(profile: Profile) -> list[Evaluation]:
@@ -136,15 +191,19 @@ def sensitivity(profile: Profile) -> list[Evaluation]:
 
 def everything(profile: Profile) -> list[Evaluation]:
     """Every evaluation of the study, each once, in the order of the notebooks."""
-    return list(dict.fromkeys(e for plan in TABLES for e in plan(profile)))
+    tables = (plan for name, plan in PLANS.items() if name != "all")
+    return list(dict.fromkeys(e for plan in tables for e in plan(profile)))
 
 
-TABLES = (ablation, sensitivity, spectrogram_type, pretraining_data, evaluation)
 PLANS = {  # what a notebook opens by name
     "encoders": shown_encoders,
     "table 4": lambda profile: ablation(profile) + sensitivity(profile),
     "table 5": spectrogram_type,
     "table 6": pretraining_data,
     "tables 2 and 3": evaluation,
+    "cpc": lambda profile: compared(profile, "cpc"),
+    "cola": augmented,
+    "audio2vec": lambda profile: compared(profile, "audio2vec"),
+    "systems": all_systems,
     "all": everything,
 }

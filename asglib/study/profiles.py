@@ -25,6 +25,8 @@ class Profile:
     corpora_tasks: tuple[str, ...]  # on which models of either corpus are evaluated
     settings: dict[str, dict] = field(default_factory=dict)  # file of a method: its other numbers
     recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
+    compared: dict[str, tuple[str, ...]] = field(default_factory=lambda: systems.COMPARED)
+    compared_seeds: int | None = None  # at most so many of `seeds` for these; None: all
     n_mels: int = 64  # table 5, D4
     frozen: Downstream = Downstream()
     fine_tuning: Downstream = FINE_TUNING
@@ -75,6 +77,8 @@ SMOKE = Profile(
     corpora=("toy-a", "toy-b"),
     corpora_tasks=("toy-a/order", "toy-b/order"),
     settings=systems.SMALL_SETTINGS | {"asg": {"head": (256, 64)}},
+    compared=systems.FEW,
+    compared_seeds=1,
     recipes=systems.few_steps(64, "cpc-tiny", 80, 32, "toy-scenes") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=3, drop_epoch=2),
     evidence=False,

@@ -14,11 +14,11 @@ from asglib.config import SETTINGS
 from asglib.files import write_atomically
 from asglib.methods import METHODS
 
-IDENTITY = ["method", "frontend", "corpus", "data_set", "task", "setting", "seed"]
+IDENTITY = ["method", "frontend", "encoder", "corpus", "data_set", "task", "setting", "seed"]
 NEEDED = ["run", "profile", *IDENTITY, "metric", "value"]
 PER_CLIP = ["clips", "groups", "correct"]
 OTHERS = ["undefined", "labels", "predictions", "average_precision", "classes", "counts", "data"]
-RECIPE = ["code", "encoder", "epochs", "batch", "rir"]
+RECIPE = ["code", "epochs", "batch", "rir"]
 MACHINE = ["precision", "device", "threads", "commit", "versions"]
 COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, *MACHINE, "key"]
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why

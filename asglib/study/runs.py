@@ -27,9 +27,11 @@ from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.files import load_checked, locked, save_checked
 from asglib.processes import Machine
+from asglib.sensitivity import COLLAPSED
 from asglib.study.identity import code_version
 from asglib.study.provenance import made_by
 
+RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
 LOGGED = 2_000  # steps of a training that its record keeps, evenly spaced
 
 
@@ -167,7 +169,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     record = made_by(device, began) | {
         "kind": "pretraining",
         "run": folder.name,
-        "frontend": config.frontend.name,
+        "frontend": "waves" if network.takes_waves else config.frontend.name,
         **{key: as_dict(config)[key] for key in "method corpus seed encoder epochs batch".split()},
         "processes": processes.rank_and_world()[1],
         "clips": len(clips),
@@ -185,8 +187,17 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "code": code_of(config),
         "log": _thinned(log, len(log.loss) / max(config.epochs, 1)),
         "measured": {key: [row[key] for row in log.measured] for key in log.measured[0]},
+        "seen": {name: float(value) for name, value in getattr(method, "seen", {}).items()},
     }
-    _finish(folder, config, record)
+    _finish(folder, config, record | {"collapsed": _collapsed(record)})
+
+
+def _collapsed(record: dict) -> bool:
+    """Whether a training ended with all embeddings alike, or with a task no better than chance."""
+    if not record["steps"]:
+        return False
+    spread, ranked = record["measured"]["spread"][-1], record["seen"].get("ranked", 1.0)
+    return spread < COLLAPSED or ranked < RANKED
 
 
 def _thinned(log: training.Log, steps_per_epoch: float) -> dict[str, list[float]]:

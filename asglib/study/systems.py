@@ -27,6 +27,18 @@ FAMILIES = {  # the methods of a recipe, by the files of their settings
     "Audio2Vec": (audio2vec, autoencoder, multi_head),
     "slow": (temporal_gap, triplet),
 }
+COMPARED = {  # the systems of each paper's report
+    "cpc": tuple(name for name in METHODS if name.startswith("CPC")),
+    "augmented": (*(name for name in METHODS if name.startswith("COLA")), "BYOL-A"),
+    "audio2vec": ("CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder", "MultiHead"),
+}
+FEW = {  # the same where minutes must do
+    "cpc": ("CPC", "CPC exclusive", "CPC gauss", "CPC adv-55"),
+    "augmented": ("COLA", "COLA stretch+mask", "BYOL-A"),
+    "audio2vec": COMPARED["audio2vec"][:-1],
+}
+CONTROL = {"cpc": "untrained CPC", "augmented": "untrained", "audio2vec": "untrained A2V"}
+ON_WAVES = (*COMPARED["cpc"], CONTROL["cpc"])  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
 SYSTEMS = ("COLA", "BYOL-A", "CPC", "CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder")
 

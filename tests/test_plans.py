@@ -1,0 +1,75 @@
+"""Plans: each paper's systems beside the controls, in every profile."""
+
+from dataclasses import replace
+
+import pytest
+
+from asglib import encoder
+from asglib.methods import METHODS
+from asglib.study import plans, systems
+from asglib.study.profiles import PROFILES, SMALL, SMOKE
+
+NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
+
+
+def methods(plan, profile, setting="frozen"):
+    found = [e for e in plans.PLANS[plan](profile) if e.setting == setting]
+    return {e.pretraining.method if e.pretraining else "spectrogram" for e in found}
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_the_plan_of_a_paper_has_its_systems_and_the_controls(profile):
+    for paper, plan in NAMES.items():
+        shared = {*plans.CONTROLS, systems.CONTROL[paper], "NONE", "ASG"}
+        assert methods(plan, profile) == shared | set(profile.compared[paper])
+    beyond = {"untrained CPC", "untrained A2V", *systems.SYSTEMS}
+    assert methods("systems", profile) == {*plans.CONTROLS, "NONE", "ASG"} | beyond
+    every = set(plans.everything(profile))
+    for plan in plans.PLANS.values():
+        assert every.issuperset(plan(profile))
+
+
+def test_every_method_is_in_a_plan_where_there_is_time():
+    papers = {name for paper in systems.COMPARED.values() for name in paper}
+    tables = methods("table 4", SMALL) | methods("table 6", SMALL)
+    assert papers | tables | set(systems.CONTROL.values()) == {*METHODS, "spectrogram"}
+
+
+def test_fine_tuning_is_planned_where_a_paper_does_it():
+    tuned = methods("cola", SMALL, "fine-tuned")
+    assert tuned == {"untrained"} | {name for name in METHODS if name.startswith("COLA")}
+    assert methods("audio2vec", SMALL, "fine-tuned") == {"untrained A2V"}
+
+
+def test_one_seed_and_few_systems_in_smoke():
+    for plan in (*NAMES.values(), "systems"):
+        assert {e.seed for e in plans.PLANS[plan](SMOKE)} == {0}
+        assert {e.seed for e in plans.PLANS[plan](SMALL)} == {0, 1, 2}
+        other = replace(SMOKE, seeds=(5, 6))
+        assert {e.seed for e in plans.PLANS[plan](other)} == {5}
+    runs = {e.pretraining for name in NAMES.values() for e in plans.PLANS[name](SMOKE)}
+    assert len({run.method for run in runs if run} - {"untrained", "NONE", "ASG"}) == 14
+
+
+def test_an_untrained_control_learns_nothing_and_has_its_papers_encoder():
+    for paper, control in systems.CONTROL.items():
+        made = plans.pretraining(SMALL, control, 0)
+        assert made.epochs == 0
+        assert made.encoder == plans.pretraining(SMALL, systems.COMPARED[paper][0], 0).encoder
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in systems.SLICED])
+def test_a_system_is_found_as_its_records_name_it(method):
+    made = plans.pretraining(SMOKE, method, 0)
+    waves = encoder.build(made.encoder, made.frontend).takes_waves
+    expected = {"method": method, "encoder": made.encoder, "corpus": "toy"}
+    assert plans.system(SMOKE, method) == expected | {
+        "frontend": "waves" if waves else made.frontend.name
+    }
+
+
+def test_what_needs_seconds_of_sound_says_on_what_it_was_trained():
+    labels = list(plans.systems_of(SMALL, "audio2vec"))
+    sliced = [f"{name}, esc50" for name in systems.SLICED]
+    assert labels[:3] == ["spectrogram", "untrained", "untrained A2V"] and set(sliced) < set(labels)
+    assert "Triplet" in labels and labels[-2:] == ["NONE", "ASG"]
