@@ -278,3 +278,9 @@ def test_the_bar_of_verdicts_is_as_long_as_their_counts(kind):
     assert [text.get_text() for text in fig.axes[0].texts] == ["2", "5", "3"]
     colours = [to_rgb(bar.get_facecolor()) for bar in fig.axes[0].patches]
     assert colours == [to_rgb(VERDICTS[word][0]) for word in ("reproduced", "partly", "not tested")]
+
+
+def test_without_cells_or_curves_the_figure_says_why():
+    nothing = pd.DataFrame(columns=["row", "column", "mean", "low", "high", "n", "unit", "note"])
+    assert why(figures.dot_intervals({"frozen": (nothing, None)}, "points")) == "nothing is tested"
+    assert why(figures.shift_curves([])) == "no encoder was asked what it notices of a move"

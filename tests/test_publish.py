@@ -183,25 +183,3 @@ def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspa
     with pytest.raises(ScorecardError, match=told):
         publish.publish(SMOKE, workspace, path)
     assert len(load_records(path)) == 18
-
-
-def test_missing_runs_are_gathered_with_their_reasons(workspace, monkeypatch):
-    workspace, finished = workspace
-    one, other = plans.everything(None)
-    absent = {"musan": "is not there."}
-    monkeypatch.setattr(pool, "available", lambda evaluations, workspace: ([one], absent))
-    monkeypatch.setattr(pool, "collect", lambda able, profile, workspace, progress: [{"run": "a"}])
-    found = publish.gather([one, other], SMOKE, workspace)
-    assert found == ([{"run": "a"}], ["musan: is not there."])
-
-    def fails(able, profile, workspace, progress):
-        raise pool.StudyError("1 of 2 records are missing: boom")
-
-    monkeypatch.setattr(pool, "available", lambda evaluations, workspace: (evaluations, {}))
-    monkeypatch.setattr(pool, "collect", fails)
-    found, reasons = publish.gather([one, other], SMOKE, workspace)
-    assert found == [finished[one] | {"profile": "smoke"}]
-    assert reasons == [
-        "1 of 2 records are missing: boom",
-        f"1 runs whose data are there have no record: {pool.describe(other)}.",
-    ]

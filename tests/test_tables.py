@@ -189,3 +189,18 @@ def test_clear_names_the_intervals_that_leave_out_zero():
         "2 of 4 intervals leave out zero; FT on fsdd/digit +10.0; FT on fsdd/speaker -10.0; "
         "by chance 0.2 would"
     )
+
+
+def test_bands_are_stacked_for_reading_and_cut_to_their_averages():
+    records = study(NONE=[0.70, 0.72, 0.74], ASG=[0.8, 0.8, 0.8])
+    both = scored(records, ["NONE", "ASG"])
+    few = scored(records, ["ASG"], TASKS[:1])
+    table = tables.stacked({"frozen": both, "fine-tuned": few})
+    assert list(table.index) == [("frozen", "NONE"), ("frozen", "ASG"), ("fine-tuned", "ASG")]
+    assert table.loc[("fine-tuned", "ASG"), TASKS[1]] == "", "what is not asked has no entry"
+    assert tables.average(both[0])["text"].to_dict() == {
+        "NONE": "72.0 ± 5.0 (3)",
+        "ASG": "80.0 ± 0.0 (3)",
+    }
+    cells, dots = tables.on_average({"": both})[""]
+    assert set(cells["column"]) == set(dots["column"]) == {"average"} and len(dots) == 6

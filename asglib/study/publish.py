@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from asglib.config import Evaluation
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import paper, plans, pool, profiles
@@ -25,30 +23,6 @@ MARKS = "<!-- scorecard -->", "<!-- /scorecard -->"
 
 class ScorecardError(ValueError):
     """A scorecard that cannot be made; the message says what is missing and how to make it."""
-
-
-def gather(
-    evaluations: list[Evaluation],
-    profile: Profile,
-    workspace: Workspace,
-    progress: Callable[[str], object] = print,
-) -> tuple[list[dict], list[str]]:
-    """The records of all evaluations whose data are there, found or computed, and a sentence for
-    each reason why some are missing: a set that is not there, a run that failed or was not to be
-    computed."""
-    able, absent = pool.available(evaluations, workspace)
-    reasons = [f"{name}: {why}" for name, why in sorted(absent.items())]
-    try:
-        found = pool.collect(able, profile, workspace, progress=progress)
-    except pool.StudyError as error:
-        reasons.append(str(error))
-        records = [record_of(one, workspace) for one in able]
-        found = [record | {"profile": profile.name} for record in records if record]
-    if len(found) < len(able):
-        lost = [pool.describe(one) for one in able if record_of(one, workspace) is None]
-        named = "; ".join(lost[:3]) + "; ..." * (len(lost) > 3)
-        reasons.append(f"{len(lost)} runs whose data are there have no record: {named}.")
-    return found, reasons
 
 
 def pages() -> dict[str, str]:

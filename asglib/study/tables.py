@@ -26,6 +26,7 @@ from asglib.study.comparison import (
 from asglib.study.statistics import mean_t
 
 AVERAGE = "average"
+Bands = Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]]  # {title: (cells, dots)}
 
 
 def _cells(lines: list[tuple[str, str, Cell, str]]) -> pd.DataFrame:
@@ -172,6 +173,25 @@ def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.D
     """The cells as a table for reading: rows by columns, in their order."""
     found = cells.pivot(index="row", columns="column", values=value)
     return found.loc[cells["row"].unique(), cells["column"].unique()].rename_axis(name)
+
+
+def stacked(bands: Bands, name: str = "setting") -> pd.DataFrame:
+    """All bands as one table for reading."""
+    parts = {title: wide(cells) for title, (cells, _) in bands.items()}
+    return pd.concat(parts, names=[name, "system"]).fillna("")
+
+
+def average(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the average, by row."""
+    return cells[cells["column"] == AVERAGE].set_index("row")
+
+
+def on_average(bands: Bands) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """The bands with their averages alone: for a small figure."""
+    return {
+        title: tuple(part[part["column"] == AVERAGE] for part in both)
+        for title, both in bands.items()
+    }
 
 
 def seeds(table: pd.DataFrame) -> str:

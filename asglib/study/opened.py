@@ -1,0 +1,125 @@
+"""A table's runs, opened in one call: what every notebook of results begins with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from asglib.config import SENSITIVITY, Evaluation, need
+from asglib.data.workspace import Workspace
+from asglib.study import paper, plans, pool, profiles, report, verdicts
+from asglib.study.notes import notes
+from asglib.study.records import evaluations
+from asglib.study.runs import record_of
+
+LISTED = 20  # limits that a page names one by one
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The runs of a plan: those that are done, and what is absent and why."""
+
+    profile: profiles.Profile
+    workspace: Workspace
+    planned: list[Evaluation]
+    able: list[Evaluation]  # the planned ones whose data are there
+    done: dict[Evaluation, dict]  # their records, where there is one
+    absent: dict[str, str]  # set, corpus or "failed runs": why, and how to get it
+
+    @property
+    def records(self) -> list[dict]:
+        """Of all that was measured: evaluations, and what encoders notice of a move."""
+        return list(self.done.values())
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The evaluations, a row each."""
+        return evaluations(self.records)
+
+    def of(self, task: str, setting: str = "frozen") -> list[dict]:
+        """The evaluations on one task ("set/task"), as records."""
+        rows = self.table[(self.table["key"] == task) & (self.table["setting"] == setting)]
+        return rows.to_dict("records")
+
+    @property
+    def sensitivity(self) -> list[dict]:
+        """The records of what the encoders notice of a move."""
+        return [record for record in self.records if record["kind"] == SENSITIVITY]
+
+    @cached_property
+    def pretrainings(self) -> list[dict]:
+        """The records of the encoders that were evaluated, each once."""
+        runs = dict.fromkeys(e.pretraining for e in self.done if e.pretraining)
+        found = [record_of(run, self.workspace) for run in runs]
+        return [record for record in found if record]
+
+    def judged(self, *tables: str, name: str = "asg") -> pd.DataFrame:
+        """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
+        claims = paper.read(name).claims
+        chosen = claims[claims["table"].isin(tables)] if tables else claims
+        return verdicts.judge(self.table, chosen, self.profile)
+
+    def standing(self) -> None:
+        """Show what the profile's numbers are worth."""
+        report.markdown(f"> {self.profile.standing}")
+
+    def absent_table(self) -> None:
+        """Show how many of the planned runs are there, and what the others lack."""
+        asked = f"the {self.profile.name} profile asks for"
+        report.markdown(f"{len(self.done)} of the {len(self.planned)} runs that {asked} are there.")
+        if self.absent:  # a table and no list: Markdown would make links of the addresses
+            ways = pd.DataFrame({"why, and how to get it": self.absent}).sort_index()
+            report.table(ways.rename_axis("what"), f"Not there: what {asked}.")
+
+    def limits(self) -> None:
+        """Show what a reader of the tables must know about the runs behind them."""
+        told = [*self._lost(), *notes([*self.records, *self.pretrainings])]
+        if not told:
+            told = [
+                "Nothing: every planned run is there, every metric is defined, and the runs of a "
+                "table share data, code and recipe."
+            ]
+        rest = len(told) - LISTED
+        lines = told[:LISTED] + [f"and {rest} more"] * (rest > 0)
+        report.markdown("\n".join(f"- {line}" for line in lines))
+
+    def _lost(self) -> list[str]:
+        """A sentence for each system of which runs are missing though their data are there."""
+        systems: dict[str, list[str]] = {}
+        for e in self.able:
+            if e not in self.done:
+                before = e.pretraining
+                method = f"{before.method}, {before.corpus}" if before else "spectrogram"
+                runs = systems.setdefault(f"{method} ({e.frontend.name}, {e.setting})", [])
+                task = f"{e.data_set}/{e.task}".rstrip("/")
+                runs.append(f"{task} with seed {e.seed}")
+        return [
+            f"{system}: no record of {runs[0]}{f', and {len(runs) - 1} more' if runs[1:] else ''}."
+            for system, runs in systems.items()
+        ]
+
+
+def open(
+    name: str, profile: str = "smoke", workspace: Workspace | None = None, strict: bool = True
+) -> Opened:
+    """The runs of a plan ("table 4", ...): found, or computed now; says how many.
+
+    With ASG_COMPUTE=0 what is missing is left out. A run that fails raises pool.StudyError; not
+    `strict`, it is named among what is absent.
+    """
+    need(name in plans.PLANS, f"runs {name!r} are unknown; use {', '.join(plans.PLANS)}.")
+    size, workspace = profiles.profile(profile), workspace or Workspace.here()
+    planned = plans.PLANS[name](size)
+    able, absent = pool.available(planned, workspace)
+    progress, allowed = report.Progress("runs").close, os.environ.get("ASG_COMPUTE") != "0"
+    found, errors = pool.computed(able, workspace, progress=progress, allowed=allowed)
+    if errors and allowed:
+        failure = pool.failure(list(errors), len(able), errors)
+        if strict:
+            raise pool.StudyError(failure)
+        absent["failed runs"] = failure
+    done = {e: {"profile": size.name} | found[e] for e in able if e in found}
+    return Opened(size, workspace, planned, able, done, absent)

@@ -1,0 +1,48 @@
+"""What the hypothesis predicts for the embedded corpus, move by move and factor by factor (2.2)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from asglib.study.tables import differences
+
+HELPS, NEEDLESS = "helps", "not needed"
+PREDICTED = {  # a move and a task of the embedded corpus
+    ("FT", "toy/direction"): HELPS,
+    ("FT", "toy/order"): HELPS,
+    ("FF", "toy/register"): HELPS,
+    ("SF", "toy/register"): HELPS,
+    ("FT", "toy/pattern"): NEEDLESS,
+    ("FF", "toy/pattern"): NEEDLESS,
+    ("SF", "toy/pattern"): NEEDLESS,
+}
+
+
+def outcome(predicted: str, low: float, high: float, margin: float) -> str:
+    """Whether the interval of move - NONE, in points, is as predicted.
+
+    >>> outcome("helps", 0.5, 2.0, 5.0), outcome("not needed", -1.0, 6.0, 5.0)
+    ('as predicted', 'not seen')
+    """
+    if predicted == HELPS:
+        inside, outside = low > 0, high < 0
+    else:
+        inside, outside = low > -margin and high < margin, low > margin or high < -margin
+    return "as predicted" if inside else "opposite" if outside else "not seen"
+
+
+def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Each prediction with the difference to NONE and its outcome."""
+    moves, tasks = (list(dict.fromkeys(part)) for part in zip(*PREDICTED))
+    cells, _ = differences(table, {move: (move, "NONE") for move in moves}, tasks)
+    found = cells.set_index(["row", "column"])
+    lines = []
+    for (move, task), predicted in PREDICTED.items():
+        cell = found.loc[(move, task)]
+        told = outcome(predicted, cell["low"], cell["high"], margin)
+        factor = task.split("/")[1]
+        lines.append(
+            [move, factor, predicted, cell["text"], told if cell["unit"] else "not tested"]
+        )
+    columns = ["move", "factor", "predicted", "move - NONE, points", "outcome"]
+    return pd.DataFrame(lines, columns=columns)
