@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from asglib.config import ConfigError, Frontend
+from asglib.config import ConfigError, Frontend, need
 from asglib.files import write_atomically
 from asglib.frontend import LogSpectrogram
 from asglib.networks import NETWORKS
@@ -91,16 +91,17 @@ def load(path: Path | str) -> Encoder:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-        if about.get("format") != FORMAT:
-            raise ConfigError(
-                f"{path}: is no encoder of asglib (its format is {about.get('format')!r}, "
-                f"{FORMAT!r} is needed); give an encoder.safetensors of a run."
-            )
+        found = about.get("format")
+        need(found == FORMAT, f"its format is {found!r}, {FORMAT!r} is needed")
         parts = json.loads(about["encoder"])
         encoder = build(parts["name"], Frontend(**parts["frontend"]))
         encoder.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path}: is no whole encoder of asglib ({error}).") from None
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{path}: is no whole encoder of asglib ({reason}); give an encoder.safetensors of a "
+            "run."
+        ) from None
     return encoder.eval()
 
 

@@ -1,6 +1,7 @@
-"""Files that are never half-written and never written twice at once."""
+"""Files that are never half-written, never written twice at once, and never used damaged."""
 
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -8,9 +9,10 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT
+from conftest import DAMAGE, ROOT, damage
 
-from asglib.files import locked, save_checked, write_atomically
+from asglib import files
+from asglib.files import load_checked, locked, save_checked, write_atomically
 
 HOLD = """
 import pathlib, sys, time
@@ -89,3 +91,82 @@ def test_a_full_disk_names_the_file(tmp_path):
         with pytest.raises(OSError, match=f"No space left on device; make room: '{tmp_path}/a'"):
             write(tmp_path / "a", full)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- never used damaged --------------------------------------------------------------------------
+
+
+def save(path, text):
+    save_checked(path, lambda out: out.write_text(text))
+
+
+def loaded(path):
+    """What another process reads, which knows nothing of the file."""
+    files._known.clear()
+    return load_checked(path, lambda file: file.read_text())
+
+
+def test_a_whole_file_is_read_and_one_that_is_not_there_is_none(tmp_path):
+    path = tmp_path / "a" / "record.json"
+    assert loaded(path) is None
+    save(path, "one")
+    save(path, "two")
+    assert loaded(path) == "two" and files.whole(path)
+    assert sorted(p.name for p in path.parent.iterdir()) == [".record.json.sha256", "record.json"]
+
+
+@pytest.mark.parametrize("how", [how for how in DAMAGE if how != "gone"])
+def test_a_damaged_file_is_named_set_aside_and_made_again(tmp_path, caplog, how):
+    path = tmp_path / "record.json"
+    save(path, '{"value": 0.5, "predictions": [1, 2, 3]}')
+    damage(path, how)
+    kept = path.read_bytes()
+    with caplog.at_level(logging.WARNING, "asglib"):
+        assert loaded(path) is None
+    assert f"{path} is damaged: it is set aside as record.json.damaged" in caplog.text
+    assert (tmp_path / "record.json.damaged").read_bytes() == kept and not path.exists()
+    save(path, "anew")
+    assert loaded(path) == "anew"
+
+
+@pytest.mark.parametrize("beside", [b"", b"zeros\0\0", None])
+def test_a_file_whose_checksum_is_lost_is_not_trusted(tmp_path, beside):
+    path = tmp_path / "record.json"
+    save(path, "whole")
+    kept = tmp_path / ".record.json.sha256"
+    kept.unlink() if beside is None else kept.write_bytes(beside)
+    assert loaded(path) is None
+
+
+def test_a_kill_between_the_two_renames_leaves_the_old_content_whole(tmp_path, monkeypatch):
+    path = tmp_path / "record.json"
+    save(path, "old")
+    replace = os.replace
+
+    def killed(source, target):
+        if target == path:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save(path, "new")
+    assert loaded(path) == "old"
+
+
+def test_what_gets_its_name_is_on_the_disk_before(tmp_path, monkeypatch):
+    """After a power failure a name must not stand for an empty file."""
+    done = []
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: done.append("fsync"))
+    replace = os.replace
+    monkeypatch.setattr(files.os, "replace", lambda *pair: done.append("rename") or replace(*pair))
+    write_atomically(tmp_path / "a", lambda out: out.write_text("x"))
+    assert done == ["fsync", "rename", "fsync"]  # the content, the name, the folder
+
+
+def test_a_file_that_has_not_changed_is_not_summed_twice(tmp_path, monkeypatch):
+    path = tmp_path / "big"
+    save(path, "much")
+    assert loaded(path) == "much"
+    monkeypatch.setattr(files, "_sum", lambda path: pytest.fail("summed again"))
+    assert load_checked(path, lambda file: file.read_text()) == "much"

@@ -71,12 +71,12 @@ def test_mel_equals_librosa(n_mels, f_min, f_max):
 
 @pytest.mark.parametrize("frame", [0, 1, 37, 59])
 def test_linear_equals_the_sum(frame):
-    """One frame by the definition: 512 samples around sample 160 t, mirrored at the edges, a Hann window, a sum."""
+    """By the definition: 512 samples around sample 160 t, mirrored at the edges, a Hann window."""
     wave = noise(9_600)
-    places = np.abs(np.arange(512) - 256 + 160 * frame)
-    places = np.where(places > 9_599, 2 * 9_599 - places, places)
+    sample = np.abs(np.arange(512) - 256 + 160 * frame)
+    sample = np.where(sample > 9_599, 2 * 9_599 - sample, sample)
     n = np.arange(512)
-    windowed = wave[places] * (0.5 - 0.5 * np.cos(2 * np.pi * n / 512))
+    windowed = wave[sample] * (0.5 - 0.5 * np.cos(2 * np.pi * n / 512))
     transform = np.exp(-2j * np.pi * np.outer(np.arange(257), n) / 512) @ windowed
     np.testing.assert_allclose(
         power(wave)[:, frame], np.abs(transform) ** 2, rtol=1e-4, atol=LINEAR.floor
@@ -94,7 +94,7 @@ def test_a_tone_peaks_in_its_bin(hertz):
 
 @pytest.mark.parametrize("band", [20, 40, 60])
 def test_a_tone_peaks_in_its_mel_band(band):
-    """Centres are equally spaced on Slaney's scale: 200/3 Hz a mel up to 1 kHz, then 27 mels a factor of 6.4."""
+    """Equally spaced on Slaney's scale: 200/3 Hz a mel up to 1 kHz, then 27 mels a factor 6.4."""
 
     def mel(hertz):
         return hertz * 3 / 200 if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4)

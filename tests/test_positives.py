@@ -1,4 +1,4 @@
-"""Positive samples (paper section 2.1, table 1): scipy's convolution and the distributions of the draws."""
+"""Positive samples (paper section 2.1, table 1): scipy's convolution, distributions of draws."""
 
 import numpy as np
 import pytest
