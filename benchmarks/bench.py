@@ -186,7 +186,7 @@ def whole_step_against_encoder():
 
 
 def cached_probe_against_recomputing():
-    """An epoch of linear evaluation on kept embeddings of 64 clips, against embedding them again."""
+    """An epoch of linear evaluation on kept embeddings, against embedding 64 clips again."""
     network, waves = encoder.build("tiny", Frontend()).eval(), torch.randn(64, 48_000) / 10
     layer, labels = torch.nn.Linear(network.dim, 10), torch.randint(10, (64,))
     with torch.no_grad():

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from asglib.batch import Batch
 from conftest import gen, responses, same_bits, small, tone
 from torch import nn
 
 from asglib import config, methods
 from asglib.adversaries import move
-from asglib.batch import Batch
 from asglib.config import Positives
 from asglib.loss import nt_xent
 from asglib.methods.supervised import mixup, spec_augment

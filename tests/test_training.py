@@ -13,6 +13,7 @@ import pytest
 import ranks
 import torch
 import torch.multiprocessing as multiprocessing
+from asglib.batch import Batch
 from conftest import (
     CPU,
     ROOT,
@@ -30,7 +31,6 @@ from scipy import stats
 from torch import nn
 
 from asglib import audio, config, methods, training
-from asglib.batch import Batch
 from asglib.config import ConfigError, Pretraining
 from asglib.frontend import LogSpectrogram
 from asglib.training import Batches, TrainingError, epoch_order, learning_rate, pretrain

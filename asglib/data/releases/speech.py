@@ -1,4 +1,4 @@
-"""Speech (paper section 3.1): LibriSpeech, Speech Commands, VoxCeleb1; also digits and languages."""
+"""Speech (paper section 3.1): LibriSpeech, Speech Commands, VoxCeleb1; digits and languages."""
 
 from __future__ import annotations
 
