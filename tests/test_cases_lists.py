@@ -319,6 +319,14 @@ def test_a_test_clip_of_audioset_is_never_trained_on(tmp_path):
     assert table.split[table.path.str.contains("--4gqARaEJE")].tolist() == ["test"]
 
 
+def test_class_names_whose_commas_lost_their_quotes_are_refused(tmp_path):
+    """Else "Male speech, man speaking" would be the class "Male speech"."""
+    path = fixture_trees.audioset(tmp_path) / "metadata/class_labels_indices.csv"
+    path.write_text(path.read_text().replace('"', ""))
+    with pytest.raises(DataError, match="indices.csv, line 3 has 4 cells where 3 belong: put"):
+        index.load("audioset", tmp_path, tmp_path / "cache")
+
+
 def test_json_that_is_none_is_named_with_its_line(tmp_path):
     path = fixture_trees.nsynth(tmp_path) / "nsynth-valid/examples.json"
     path.write_text('{\n"bass": {"instrument_str": "bass",\n')

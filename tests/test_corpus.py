@@ -73,6 +73,9 @@ def test_a_fingerprint_sees_every_set_row_size_and_label(workspace):
     both = print_of("notes+esc50", workspace)
     assert len(both) == 16 and both == print_of("notes+esc50", workspace)
     assert both not in (print_of("notes", workspace), print_of("esc50", workspace))
+    read = corpus.load("esc50", workspace)
+    renamed = read.rows.assign(data_set="notes")  # the same paths in another set
+    assert read.fingerprint(renamed) != read.fingerprint(read.rows)
     labelled = print_of("esc50", workspace, task="sound")
     assert labelled != print_of("esc50", workspace)
     path = workspace.data / "ESC-50-master/audio/1-101-A-2.wav"
