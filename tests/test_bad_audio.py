@@ -83,7 +83,7 @@ NAMED = {
     "webm_opus.webm": ("undecodable", "cannot be decoded"),
     "xing_frames_too_few.mp3": ("truncated", "only 0.7 s of its 4.1 s can be read"),
     "xing_frames_x1000.mp3": ("truncated", "promises 153000 MP3 frames, 156 are there"),
-    "zero.wav": ("undecodable", "it is empty"),
+    "zero.wav": ("undecodable", "cannot be decoded"),
 }
 
 
@@ -225,6 +225,15 @@ def test_prepare_lists_what_ends_in_silence(tmp_path):
     assert (folder / "audio/1-1000-A-1.wav").exists()
 
 
+def frame_ends(raw):
+    """Where the frames of an MP3 of 44.1 kHz end, from the table of MPEG 1, layer III."""
+    rates, ends = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320], [0]
+    while ends[-1] < len(raw):
+        head = raw[ends[-1] + 2]
+        ends.append(ends[-1] + 144_000 * rates[head >> 4] // 44_100 + (head >> 1 & 1))
+    return ends
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_cut_and_joined_mp3s(tmp_path, share):
     path = tmp_path / "a.mp3"
@@ -233,6 +242,8 @@ def test_cut_and_joined_mp3s(tmp_path, share):
     assert cut_off(path) == ""
     path.write_bytes(raw[: int(len(raw) * share)])
     assert "MP3 frame" in cut_off(path)
+    path.write_bytes(raw[: frame_ends(raw)[-3]])
+    assert "its header promises" in cut_off(path)
     path.write_bytes(raw + raw)
     assert "s can be read" in cut_off(path)
     path.write_bytes(raw + b"TAG" + bytes(125))

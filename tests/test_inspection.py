@@ -7,7 +7,7 @@ from esc50_tree import tone
 from asglib.data import inspection
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
 def test_cut_files_are_found_whole_ones_are_not(suffix, share, tmp_path):
     path = tmp_path / f"a{suffix}"

@@ -19,18 +19,23 @@ EDGES = 3  # and leave the frames at its two ends out
 
 
 def cut_off(path: Path) -> str:
-    """Why not all sound of a WAV, AIFF, Ogg or MP3 file is there or can be read, or ""."""
-    with open(path, "rb") as file:
-        if not file.read(1):
-            return "it is empty"
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[:4] in (b"RIFF", b"RIFX", b"FORM"):
-                return _riff(data)
-            if data[:4] == b"OggS":
-                return _ogg(data)
-            if _mp3_frame(data, _after_tag(data, 0)):
-                return _mp3(data, path)
-    return ""
+    """Why not all sound of a WAV, AIFF, Ogg or MP3 file is there or can be read.
+
+    "" when all is, and for other files and those that cannot be opened: decoding judges them.
+    """
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _judge(data, path)
+    except (OSError, ValueError):  # of which the second: nothing in it
+        return ""
+
+
+def _judge(data: mmap.mmap, path: Path) -> str:
+    if data[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        return _riff(data)
+    if data[:4] == b"OggS":
+        return _ogg(data)
+    return _mp3(data, path) if _mp3_frame(data, _after_tag(data, 0)) else ""
 
 
 def _riff(data: mmap.mmap) -> str:
@@ -107,7 +112,7 @@ def _mp3(data: mmap.mmap, path: Path) -> str:
         frames, samples, at = frames + 1, samples + each, at + length
     if at > len(data):
         return "its last MP3 frame is cut off"
-    if frames < promised:
+    if frames < promised:  # some count the frame that says so, which is one more: one may be lost
         return f"its header promises {promised} MP3 frames, {frames} are there"
     try:
         readable = soundfile.info(str(path)).frames

@@ -37,7 +37,7 @@ def inspect(path: Path) -> dict:
         row["frames"], row["rate"], row["channels"] = audio.info(path)
         wave = audio.read(path)
     except audio.AudioError as error:
-        reason = _cut_off(path) or str(error).removeprefix(f"{path}: ")
+        reason = cut_off(path) or str(error).removeprefix(f"{path}: ")
         return row | {"problem": "undecodable", "reason": reason}
     row["seconds"] = len(wave) / audio.RATE
     row["peak"] = float(max(wave.max(), -wave.min()))
@@ -63,14 +63,6 @@ def _judge(path: Path, row: dict) -> tuple[str, str]:
     if peak < SILENT:
         return "silent", f"its largest sample is {peak:.1e}"
     return "", ""
-
-
-def _cut_off(path: Path) -> str:
-    """`cut_off` of a file that may be unreadable."""
-    try:
-        return cut_off(path)
-    except OSError:
-        return ""
 
 
 def _silent_end(wave: np.ndarray) -> int:
