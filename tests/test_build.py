@@ -58,6 +58,7 @@ def batch(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         lost = {source / "06_runs.ipynb": "1 of 2 records are missing"}
         patch.setattr(build, "without_runs", lambda *_: lost)
+        patch.setenv("ASG_RUNS", str(root / "runs"))
         status = build.reproduce(
             "smoke",
             source,
@@ -65,7 +66,6 @@ def batch(tmp_path_factory):
             parameters={"RATE": 1e-05},
             workspace=Workspace(),
             echo=lines.append,
-            executed_dir=root / "executed",
         )
     return root, status, lines
 
@@ -119,7 +119,7 @@ def test_a_failed_notebook_has_a_page_that_says_so_and_keeps_its_log(batch):
     root, *_ = batch
     page = (root / "html" / "02_error.html").read_text()
     assert "ValueError: boom: give 3" in page and "failed" in page
-    kept = {path.name for path in (root / "executed").iterdir()}
+    kept = {path.name for path in (root / "runs" / "executed" / "smoke").iterdir()}
     failed = {"02_error.failed.ipynb", "02_error.failed.log"}
     assert {"01_good.ipynb", "10_last.ipynb"} | failed <= kept
     assert "02_error.ipynb" not in kept
@@ -148,7 +148,6 @@ def test_one_notebook_alone_keeps_the_others_entries(batch):
             root / "html",
             only=["4"],
             echo=lambda line: None,
-            executed_dir=root / "executed",
         )
         == 0
     )

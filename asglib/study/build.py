@@ -9,24 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import torch
 
 from asglib.config import Evaluation
 from asglib.data.workspace import RUNS, Workspace
 from asglib.files import locked
 from asglib.study import children, pool, profiles, provenance, report
-from asglib.study.execution import Execution, outcome, start
+from asglib.study.execution import AT_ONCE, Execution, outcome, start
 from asglib.study.plans import PLANS
 from asglib.study.pool import StudyError
 from asglib.study.profiles import Profile
 
 Echo = Callable[[str], object]
-AT_ONCE = 2  # notebooks that are executed at a time
 
 
 @dataclass(frozen=True)
@@ -49,30 +46,27 @@ def reproduce(
     workspace: Workspace | None = None,
     workers: int | None = None,
     echo: Echo = print,
-    executed_dir: Path | None = None,
 ) -> int:
     """Compute the runs, execute notebooks, render them and the index; return 1 if one failed.
 
     StudyError when the request is refused. Without a workspace no run is computed.
     """
-    given = parameters or {}
+    given, named = parameters or {}, profiles.profile(profile)
     every, chosen = find(Path(notebooks_dir).resolve(), only)
     orders = {notebook: settings(notebook, profile, given) for notebook in chosen}
     titles = {path.stem: report.title(nbformat.read(path, 4), path.stem) for path in every}
+    about = provenance.surroundings(profile, named.differs, given)
     out_dir = Path(out_dir).resolve()
-    executed_dir = Path(executed_dir or _executed(profile, out_dir)).resolve()
-    batch = Batch(titles, chosen, out_dir, executed_dir, surroundings(profile, given))
-    lacking = {}
-    if workspace:
-        lacking = without_runs(chosen, profiles.profile(profile), workspace, workers, echo)
+    batch = Batch(titles, chosen, out_dir, _executed(profile, out_dir), about)
+    lacking = without_runs(chosen, named, workspace, workers, echo) if workspace else {}
     for notebook, reason in lacking.items():
         echo(_line(batch, publish(batch, notebook, None, reason)))
         del orders[notebook]
     more = {"ASG_COMPUTE": "0"} if lacking else {}  # what has just failed is not tried again
-    failures = [*lacking, *execute(batch, orders, more, echo)]
-    done = f"{len(chosen) - len(failures)} of {len(chosen)} notebooks done"
-    echo(f"{done}; read {batch.out_dir / 'index.html'}")
-    return 1 if failures else 0
+    failed = len(lacking) + execute(batch, orders, more, echo)
+    done = f"{len(chosen) - failed} of {len(chosen)} notebooks done"
+    echo(f"{done}; read {out_dir / 'index.html'}")
+    return 1 if failed else 0
 
 
 def find(notebooks_dir: Path, only: list[str] | None = None) -> tuple[list[Path], list[Path]]:
@@ -83,10 +77,9 @@ def find(notebooks_dir: Path, only: list[str] | None = None) -> tuple[list[Path]
             f"{notebooks_dir}: no notebook named NN_*.ipynb; "
             "give the folder of the study's notebooks."
         )
-    names = {wish: (Path(wish).stem, wish.zfill(2)) for wish in only or []}
     chosen = []
-    for wish, (stem, number) in names.items():
-        meant = [path for path in every if path.stem == stem or path.name[:2] == number]
+    for wish in only or []:
+        meant = [p for p in every if p.stem == Path(wish).stem or p.name[:2] == wish.zfill(2)]
         if not meant:
             have = ", ".join(path.stem for path in every)
             raise StudyError(f"There is no notebook {wish!r}; there are {have}.")
@@ -144,22 +137,20 @@ def without_runs(
     allowed = os.environ.get("ASG_COMPUTE") != "0"
     _, errors = pool.computed(able, workspace, workers, progress.tell, allowed)
     failed = {}
-    for notebook in notebooks:
+    for notebook in notebooks if allowed else []:
         wanted = needs([notebook], profile)
         lost = [e for e in wanted if e in errors]
-        if lost and allowed and "all" not in opened(notebook):
+        if lost and "all" not in opened(notebook):
             failed[notebook] = pool.failure(lost, len(wanted), errors)
     return failed
 
 
 def execute(
     batch: Batch, orders: dict[Path, dict[str, Any]], environment: dict[str, str], echo: Echo
-) -> list[Path]:
-    """Execute notebooks, AT_ONCE at a time, publish each as it ends; return those that failed."""
-    waiting, running, failures = list(orders.items()), [], []
+) -> int:
+    """Execute notebooks, AT_ONCE at a time, publish each as it ends; return how many failed."""
+    waiting, running, failed = list(orders.items()), [], 0
     progress = report.Progress("notebooks", len(orders), echo)
-    threads = max(1, (os.cpu_count() or 1) // AT_ONCE)
-    environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))} | environment
     with scratch(batch.executed_dir) as folder:
         try:
             while waiting or running:
@@ -170,12 +161,12 @@ def execute(
                 for job in [job for job in running if job.process.poll() is not None]:
                     running.remove(job)
                     entry = publish(batch, job.notebook, job)
-                    failures += [job.notebook] if entry["status"] == "failed" else []
+                    failed += entry["status"] == "failed"
                     progress.say(_line(batch, entry))
                 time.sleep(0.05)
         finally:
             children.end(job.process for job in running)
-    return failures
+    return failed
 
 
 @contextmanager
@@ -206,10 +197,8 @@ def publish(
         entry |= outcome(execution) | {"number": name[:2], "status": "ok"}
         about |= entry.pop("provenance")
         about |= {"time of the notebook": report.duration(entry["seconds"])}
-        page, neighbours = (
-            batch.out_dir / f"{name}.html",
-            [_neighbour(batch, name, -1), _neighbour(batch, name, 1)],
-        )
+        neighbours = _neighbour(batch, name, -1), _neighbour(batch, name, 1)
+        page = batch.out_dir / f"{name}.html"
         report.render(execution.path("ipynb"), page, *neighbours, about)
         os.replace(execution.path("ipynb"), batch.executed_dir / f"{name}.ipynb")
     except Exception as problem:  # a page that cannot be made must not stop the others
@@ -224,25 +213,9 @@ def publish(
     return entry
 
 
-def surroundings(profile: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the provenance that holds for a whole batch; a notebook's records add to it."""
-    versions = provenance.versions()
-    versions |= {name: version(name) for name in ("matplotlib", "papermill", "nbconvert")}
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return {
-        "profile": profile,
-        "differs from the paper": profiles.profile(profile).differs,
-        "command": f"python -m asglib reproduce --profile {profile}",
-        "commit": provenance.commit(),
-        "parameters": [f"{name}={value!r}" for name, value in sorted(parameters.items())],
-        "device": provenance.device_name(device),
-        "versions": [f"{name} {number}" for name, number in versions.items()],
-    }
-
-
 def _executed(profile: str, out_dir: Path) -> Path:
     """Where executed notebooks go: to the runs, or beside the pages where those are read-only."""
-    runs = Path(os.environ.get("ASG_RUNS", RUNS))
+    runs = Path(os.environ.get("ASG_RUNS", RUNS)).resolve()
     writable = os.access(runs if runs.exists() else runs.parent, os.W_OK)
     return runs / "executed" / profile if writable else out_dir / "executed"
 

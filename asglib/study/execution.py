@@ -17,6 +17,7 @@ from asglib.data.workspace import RUNS
 from asglib.study import children, report
 from asglib.study.pool import StudyError
 
+AT_ONCE = 2  # notebooks that are executed at a time, each with its share of the cores
 # JSON and not papermill's command line: YAML reads 1e-05 as text. What a killed kernel leaves, its
 # connection file, goes with the batch's folder.
 EXECUTE = """
@@ -58,7 +59,9 @@ def start(
         "autosave_cell_every": 30,
         "extra_arguments": ["--ext=asglib.study.children"],  # the kernel dies with papermill
     }
+    threads = max(1, (os.cpu_count() or 1) // AT_ONCE)
     environment = environment | {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         "ASG_STATUS": f"{base}.status",
         "ASG_RUNS": str(Path(os.environ.get("ASG_RUNS", RUNS)).resolve()),
         "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, not the user's of that name

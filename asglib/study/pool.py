@@ -20,6 +20,7 @@ from asglib.study.profiles import Profile
 from asglib.study.runs import record_of, run_name
 
 SOCKET_PATH = 60  # characters of TMPDIR that leave room for a socket's name; the system takes 107
+SHARED = "/dev/shm"  # through which processes pass tensors
 PAPER_SIZE = 257 * 300  # bins by frames: the spectrogram in which costs are counted
 
 
@@ -166,22 +167,22 @@ def default_workers(workspace: Workspace) -> int:
 
 def check_loaders(runs: list[Run], workspace: Workspace, at_once: int = 1) -> None:
     """StudyError where the processes that read audio could not pass it on to `at_once` runs."""
-    loaders = workspace.workers
+    loaders, temporary = workspace.workers * at_once, tempfile.gettempdir()
     if not loaders:
         return
-    if len(tempfile.gettempdir()) > SOCKET_PATH:
+    if len(temporary) > SOCKET_PATH:
         raise StudyError(
-            f"TMPDIR={tempfile.gettempdir()} is too long for the sockets of processes that read "
-            "audio: set TMPDIR=/tmp, or ASG_LOADERS=0 to read without such processes."
+            f"TMPDIR={temporary} is too long for the sockets of processes that read audio: set "
+            "TMPDIR=/tmp, or ASG_LOADERS=0 to read without such processes."
         )
-    batch = at_once * max(1, *(_batch_bytes(run) for run in runs))
-    free = shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else math.inf
-    wanted = (2 * loaders + 1) * batch  # two batches ahead in each process, and the one in use
+    # two batches ahead in each process, and one in use
+    wanted = (2 * loaders + at_once) * max(_batch_bytes(run) for run in runs)
+    free = shutil.disk_usage(SHARED).free if os.path.isdir(SHARED) else math.inf
     if wanted > free:
         raise StudyError(
-            f"/dev/shm has {free / 1e9:.2f} GB free, and {at_once * loaders} processes that read "
-            f"audio need {wanted / 1e9:.2f} GB there: enlarge it (a container's --shm-size), or "
-            f"set ASG_LOADERS={max(int(free / batch - 1) // 2, 0)}."
+            f"{SHARED} has {free / 1e9:.2f} GB free, and {loaders} processes that read audio need "
+            f"{wanted / 1e9:.2f} GB there: enlarge it (a container's --shm-size), or set "
+            "ASG_LOADERS=0 to read without such processes."
         )
 
 
@@ -189,10 +190,10 @@ def _batch_bytes(run: Run) -> int:
     """Bytes of a batch of waves that passes from one process to another."""
     if isinstance(run, Pretraining):
         return 4 * run.batch * run.settings.crops * run.settings.samples(run)
-    if run.setting == "fine-tuned":
-        frames = run.training.frames(DATASETS[run.data_set].seconds)
-        return 4 * run.training.batch * frames * run.frontend.hop
-    return 0
+    if run.setting != "fine-tuned":
+        return 0
+    frames = run.training.frames(DATASETS[run.data_set].seconds)
+    return 4 * run.training.batch * frames * run.frontend.hop
 
 
 @cache

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,3 +67,18 @@ def device_name(device: torch.device) -> str:
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
     return f"CPU {name}, {len(names) or '?'} cores"
+
+
+def surroundings(profile: str, differs: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What holds for all notebooks of a batch; the records of one say more."""
+    shown = versions() | {name: version(name) for name in ("matplotlib", "papermill", "nbconvert")}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {
+        "profile": profile,
+        "differs from the paper": differs,
+        "command": f"python -m asglib reproduce --profile {profile}",
+        "commit": commit(),
+        "parameters": [f"{name}={value!r}" for name, value in sorted(parameters.items())],
+        "device": device_name(device),
+        "versions": [f"{name} {number}" for name, number in shown.items()],
+    }
