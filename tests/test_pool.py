@@ -29,11 +29,13 @@ def wanted():
     direction, order, *_ = tiny_study.runs()
     measured = replace(direction, task="", setting=SENSITIVITY)
     wrong = replace(direction.pretraining, batch=512)  # more than the corpus has clips
+    spectrogram = replace(order, pretraining=None)
     return {
         "direction": direction,
         "order": order,
         "measured": measured,
-        "spectrogram": replace(order, pretraining=None),
+        "spectrogram": spectrogram,
+        "mel": replace(spectrogram, frontend=replace(order.frontend, n_mels=32)),
         "wrong encoder": replace(direction, pretraining=wrong),
     }
 
@@ -45,20 +47,22 @@ def workspace(tmp_path_factory):
 
 def test_collect_computes_what_is_missing_and_names_what_it_may_not(workspace, wanted, monkeypatch):
     said, able = [], [e for name, e in wanted.items() if name != "wrong encoder"]
-    refused = f"4 of 4 records are missing .{FIRST} is the first.: not computed"
+    refused = f"5 of 5 records are missing .{FIRST} is the first.: not computed"
     with pytest.raises(pool.StudyError, match=refused):
         pool.collect(able, SMOKE, workspace, progress=said.append, compute=False)
     monkeypatch.setenv("ASG_COMPUTE", "0")
     assert pool.collect(able, SMOKE, workspace, progress=said.append) == []
-    assert said[-1] == f"4 runs: 0 found, 0 computed, 4 missing, the first {FIRST}"
+    assert said[-1] == f"5 runs: 0 found, 0 computed, 5 missing, the first {FIRST}"
     monkeypatch.delenv("ASG_COMPUTE")
-    with pytest.raises(pool.StudyError, match="1 of 5 .* fewer than one batch of 512") as error:
+    with pytest.raises(pool.StudyError, match="1 of 6 .* fewer than one batch of 512") as error:
         pool.collect(list(wanted.values()), SMOKE, workspace, 2, said.append)
     assert "not computed" not in str(error.value)
-    assert said[-1].startswith("5 runs: 0 found, 4 computed, 1 missing, the first ASG linear")
+    assert said[-1].startswith("6 runs: 0 found, 5 computed, 1 missing, the first ASG linear")
     records = pool.collect(able, SMOKE, workspace, progress=said.append)
-    assert said[-1] == "4 runs: 4 found, 0 computed, 0 missing"
-    assert [r["kind"] for r in records] == ["evaluation", "evaluation", SENSITIVITY, "evaluation"]
+    assert said[-1] == "5 runs: 5 found, 0 computed, 0 missing"
+    assert [r["kind"] == SENSITIVITY for r in records] == [False, False, True, False, False]
+    linear, mel = records[-2:]
+    assert linear["predictions"] != mel["predictions"]  # computed one after the other
     assert {r["profile"] for r in records} == {"smoke"}
 
 

@@ -118,7 +118,8 @@ class Evaluator:
         }
 
     def _frozen(self, config: Evaluation, task: evaluation.Task, folder: Path):
-        key = config.data_set, config.training.max_clips, task.samples, task.overlap
+        drawn = config.data_set, config.training.max_clips, task.samples, task.overlap
+        key = *drawn, config.frontend
         if key not in self.found:
             network = self.trained[0] or evaluation.SpectrogramControl(config.frontend)
             network = network.to(self.device)
