@@ -1,34 +1,63 @@
-"""Methods (paper section 2 and 3.4): what every one must do, what ASG's batch is, and that labels do not leak."""
+"""Methods: what every one must do, what ASG's batch is (2), and that labels do not leak (3.4)."""
 
 from dataclasses import replace
 
 import pytest
 import torch
-from asglib.batch import Batch
 from conftest import gen, responses, same_bits, small, tone
 from torch import nn
 
-from asglib import config, methods
+from asglib import encoder
 from asglib.adversaries import move
-from asglib.config import Positives
+from asglib.batches import Batch
+from asglib.config import ConfigError, Positives
 from asglib.loss import nt_xent
+from asglib.methods import METHODS, contract
+from asglib.methods.contract import Material, change
 from asglib.methods.supervised import mixup, spec_augment
+from asglib.study import plans
+from asglib.study.profiles import ABLATION, SMOKE
 
-CONTRASTIVE = [name for name in methods.METHODS if name != "Sup."]
 MOVES = {"ST": {"ST"}, "FT": {"FT"}, "SF": {"SF"}, "FF": {"FF"}, "ASG": {"FT", "FF", "SF"}}  # 3.5
+LABELLED = ("Sup.", "MultiHead")
+ONE_EACH = ("NONE", "ASG", *(n for n in METHODS if not n.startswith("untr") and n not in ABLATION))
 AS_IT_IS = Positives(rir_probability=0, volume_probability=0, noise_probability=0)
 
 
-def batch(clips=8, samples=24 * 160, seed=0):
-    """Two crops of each of `clips` tones, and two classes that the pitch does not tell."""
+def sounds(clips, crops, samples, seed=0):
+    """[clips, crops, samples] of tones, each clip at a pitch of its own."""
     waves = torch.stack([torch.from_numpy(tone(300 + 700 * i, 1.0)) for i in range(clips)]).float()
+    waves = waves.repeat(1, -(-(samples + 3_000 * crops) // waves.shape[1]))
     waves = waves + 0.02 * torch.randn(waves.shape, generator=gen(seed))
-    first, second = waves[:, :samples], waves[:, 3_000 : 3_000 + samples]
-    return Batch(first, second, torch.arange(clips), torch.tensor([0, 0, 1, 1] * (clips // 4)))
+    starts = range(0, 3_000 * crops, 3_000)
+    return torch.stack([waves[:, start : start + samples] for start in starts], 1)
+
+
+def batch_for(config, clips=8):
+    """What the method of a run is given; the pitch does not tell the labels."""
+    settings = config.settings
+    crops = sounds(clips, settings.crops, settings.samples(config))
+    return Batch(crops, torch.arange(clips), torch.tensor([0, 0, 1, 1] * (clips // 4)))
+
+
+def build_for(config, **material):
+    network = encoder.build(config.encoder, config.frontend, config.seed)
+    network.standardise(batch_for(config).crops[:, 0])
+    space = {"rirs": responses(), "classes": 2} | material
+    return config.settings.build(config, Material(network, **space))
+
+
+def smoke(name):
+    """The smoke profile's pretraining of any method."""
+    return replace(plans.pretraining(SMOKE, name, 0), precision="fp32")
+
+
+def batch(clips=8):
+    return batch_for(small(), clips)
 
 
 def build(name, **changes):
-    return methods.build(small(method=name, **changes), responses(), classes=2)
+    return build_for(small(name, **changes))
 
 
 def steps(method, data, count, lr=3e-3):
@@ -44,63 +73,88 @@ def steps(method, data, count, lr=3e-3):
     return losses
 
 
-def test_the_methods_are_the_rows_of_the_table_in_order():
-    assert (
-        tuple(methods.METHODS)
-        == config.METHODS
-        == ("NONE", "ST", "FT", "SF", "FF", "ASG", "Sup.", "untrained")
-    )
-
-
 # --- every method --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", methods.METHODS)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_finite_scalar_whose_gradient_reaches_the_first_layer(name):
-    method = build(name)
-    steps(method, batch(), 1)  # a head that starts at zero passes nothing on at first
-    method.zero_grad()
-    loss = method(batch(), gen(2))
+    config = smoke(name)
+    method, data = build_for(config), batch_for(config)
+    loss = method(data, gen(2))
     loss.backward()
-    stem = next(m for m in method.encoder.modules() if isinstance(m, nn.Conv2d))
+    layers = (nn.Conv1d, nn.Conv2d)
+    first = next(m for m in method.encoder.modules() if isinstance(m, layers))
     assert loss.shape == () and loss.dtype == torch.float32 and torch.isfinite(loss)
-    assert stem.weight.grad.abs().max() > 1e-6
+    assert first.weight.grad.abs().max() > 1e-9
 
 
-@pytest.mark.parametrize("name", methods.METHODS)
-def test_labels_leak_into_none_but_the_supervised(name):
-    method, data = build(name), batch()
-    steps(method, data, 1)
-    losses = [
-        method(data._replace(labels=labels), gen(3)).item()
-        for labels in (data.labels, 1 - data.labels)
-    ]
-    assert (losses[0] == losses[1]) == (name != "Sup.")
-    if name != "Sup.":
-        assert method(data._replace(labels=None), gen(3)).item() == losses[0]
+@pytest.mark.parametrize("name", METHODS)
+def test_labels_leak_into_none_but_those_that_have_them(name):
+    config = smoke(name)
+    data = batch_for(config)
+    swapped = data._replace(labels=1 - data.labels)
+    losses = [build_for(config)(each, gen(3)).item() for each in (data, data, swapped)]
+    assert losses[0] == losses[1]  # same weights and draws, same bits
+    assert (losses[0] == losses[2]) == (name not in LABELLED)
+    assert METHODS[name].labels == (name in LABELLED)
+    if name not in LABELLED:
+        assert build_for(config)(data._replace(labels=None), gen(3)).item() == losses[0]
+
+
+@pytest.mark.parametrize("name", ONE_EACH)
+def test_clips_do_not_depend_on_the_global_stream(name):
+    config = smoke(name)
+    torch.manual_seed(5)
+    one = build_for(config)
+    state = torch.get_rng_state()
+    first = one(batch_for(config), gen(4)).item()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(6)
+    two = build_for(config)
+    assert same_bits(two, build_for(config))
+    assert two(batch_for(config), gen(4)).item() == first
 
 
 @pytest.mark.parametrize("name", ["NONE", "FF", "ASG", "Sup."])
 def test_one_batch_is_learnt_by_heart(name):
-    """With fresh draws each would be harder; with the same ones the loss must fall far below its start."""
-    losses = steps(build(name), batch(), 40, 1e-2)
+    """With fresh draws each would be harder; with the same ones the loss must fall far."""
+    losses = steps(build(name), batch(), 25, 1e-2)
     floor = {"Sup.": 0.45}.get(name, 0.0)  # the entropy of mixed labels is not zero
     assert losses[-1] - floor < 0.4 * (losses[0] - floor)
 
 
-@pytest.mark.parametrize("name", methods.METHODS)
-def test_same_draws_same_bits(name):
-    one, two = build(name), build(name)
-    assert same_bits(one, two)
-    assert one(batch(), gen(4)).item() == two(batch(), gen(4)).item()
-
-
-def test_all_methods_start_from_the_same_weights():
+def test_all_methods_of_the_ablation_start_from_the_same_weights():
     """What is compared differs in its moves only; another seed differs."""
-    first, *others = [build(name) for name in CONTRASTIVE]
+    first, *others = [build(name) for name in (*ABLATION, "untrained")]
     assert len(others) == 6 and all(same_bits(first, other) for other in others)
     assert same_bits(first.encoder, build("Sup.").encoder)
     assert not same_bits(first.encoder, build("NONE", seed=1).encoder)
+
+
+# --- the table of methods ------------------------------------------------------------------------
+
+
+def test_the_methods_are_the_rows_of_the_tables_in_order():
+    assert tuple(METHODS)[:7] == ("NONE", "ST", "FT", "SF", "FF", "ASG", "Sup.")
+    assert tuple(METHODS)[-1] == "untrained" and set(ABLATION) < set(METHODS)
+
+
+def test_two_methods_of_one_name_are_refused():
+    row = ("ASG", METHODS["ASG"])
+    with pytest.raises(ConfigError, match="two methods are called 'ASG'; a name means one method"):
+        contract.table(("NONE", METHODS["NONE"]), row, row)
+    assert contract.table(row) == dict([row])
+
+
+def test_an_unknown_setting_is_named_with_those_there_are():
+    with pytest.raises(ConfigError, match="asg has no setting colour, moods; it has moves, min_"):
+        change(METHODS["ASG"], temperature=0.2, moods=("FT",), colour=1)
+    assert change(METHODS["ASG"], temperature=0.2).temperature == 0.2
+
+
+def test_how_many_views_a_clip_has_is_told():
+    assert [METHODS[name].views for name in ("NONE", "FT", "ASG", "Sup.")] == [2, 4, 4, 1]
+    assert [METHODS[name].rir_bank for name in ("ASG", "Sup.")] == ["simulated", None]
 
 
 # --- the contrastive ones ------------------------------------------------------------------------
@@ -109,14 +163,15 @@ def test_all_methods_start_from_the_same_weights():
 @pytest.mark.parametrize("name", ["NONE", "untrained"])
 def test_none_is_nt_xent_of_the_two_views(name):
     method, data = build(name), batch()
-    x, x_p = method.frontend(data.first), method.frontend(method.positives(data.second, gen(5)))
-    z, z_p = method.head(method.encoder(torch.cat([x, x_p]))).chunk(2)
+    x = method.encoder.spectrogram(data.crops[:, 0])
+    x_p = method.encoder.spectrogram(method.positives(data.crops[:, 1], gen(5)))
+    z, z_p = method.head(method.encoder.embed(torch.cat([x, x_p]))).chunk(2)
     assert method(data, gen(5)).item() == nt_xent(z, z_p, 0.1).item()
 
 
 @pytest.mark.parametrize("name", MOVES)
 def test_the_batch_also_holds_the_moved_pairs(name):
-    """first = [x; x_n] and second = [x_p; x_pn]; x and x_p are those of NONE, x_n and x_pn one move of them."""
+    """first = [x; x_n], second = [x_p; x_pn]; x and x_p are NONE's, x_n and x_pn their moves."""
     data = batch()
     first, second = build(name).views(data, gen(6))
     x, x_p = build("NONE").views(data, gen(6))
@@ -129,24 +184,20 @@ def test_the_batch_also_holds_the_moved_pairs(name):
 
 @pytest.mark.parametrize("name", MOVES)
 def test_both_members_of_a_pair_get_the_same_of_the_methods_moves(name):
-    """With x_p = x every moved pair is two equal spectrograms, each a move of x that the method has."""
+    """With x_p = x every moved pair is two equal spectrograms, each a move that the method has."""
     data = batch()
-    data = data._replace(second=data.first)
+    data = data._replace(crops=data.crops[:, :1].expand(-1, 2, -1))
     method, found = build(name, positives=AS_IT_IS), set()
-    least = {
-        "SF": range(15, 115),
-        "ST": range(2, 23),
-        "FT": [0],
-        "FF": [0],
-    }  # L_ms = 30 of 257 bins, of 300 frames
+    # L_ms = 30 of 257 bins, of 300 frames
+    lengths = {"SF": range(15, 115), "ST": range(2, 23), "FT": [0], "FF": [0]}
     for seed in range(4):
         first, second = method.views(data, gen(seed))
         assert torch.equal(first, second)
         for plain, moved in zip(first[:8], first[8:]):
             kinds = {
                 kind
-                for kind in least
-                if any(torch.equal(move(plain, kind, n), moved) for n in least[kind])
+                for kind in lengths
+                if any(torch.equal(move(plain, kind, n), moved) for n in lengths[kind])
             }
             assert len(kinds) == 1
             found |= kinds
@@ -173,40 +224,40 @@ def test_mixup_mixes_inputs_and_targets_alike():
     torch.testing.assert_close(mixed, torch.diag(weight) + torch.diag(1 - weight).roll(-1, 1))
 
 
-def test_spec_augment_masks_stripes():
+def test_spec_augment_masks_two_stripes_of_each_axis():
     x = torch.randn(300, 50, 100, generator=gen(8))
     keep = x.clone()
-    out = spec_augment(x, torch.tensor(9.0), gen(9))
+    out = spec_augment(x, torch.tensor(9.0), gen(9), 2, 0.12)
     assert torch.equal(x, keep)
     masked = out == 9.0
-    assert torch.equal(out[~masked], x[~masked])
+    torch.testing.assert_close(out[~masked], x[~masked], rtol=0, atol=1e-5)
     rows, columns = masked.all(2), masked.all(1)
     assert torch.equal(masked, rows[:, :, None] | columns[:, None, :])
-    for stripes, most in ((rows, 6), (columns, 12)):  # 12 % each
-        starts = (
-            stripes & ~torch.cat([torch.zeros(300, 1, dtype=torch.bool), stripes[:, :-1]], 1)
-        ).sum(1)
-        assert starts.max() == 2 and stripes.sum(1).max() <= 2 * (most - 1) and stripes.any(0).all()
-        assert (
-            0.5 * (most - 1) < stripes.sum(1).float().mean() < 1.1 * (most - 1)
-        )  # two of half the width on average
+    before = torch.zeros(300, 1, dtype=torch.bool)
+    for stripes, widest in ((rows, 6), (columns, 12)):  # 12 % each
+        starts = (stripes & ~torch.cat([before, stripes[:, :-1]], 1)).sum(1)
+        assert starts.max() == 2 and stripes.sum(1).max() <= 2 * widest
+        assert stripes.any(0)[:-1].all()  # torchaudio's stripes end one cell before the end
+        # two stripes of half the width on average
+        assert 0.6 * widest < stripes.sum(1).float().mean() < 1.1 * widest
 
 
-def test_the_supervised_loss_begins_at_that_of_a_guess():
-    data = batch()
-    assert build("Sup.")(data, gen(10)).item() == pytest.approx(0.693147, abs=1e-5)  # log 2
-    several = methods.build(small(method="Sup."), responses(), classes=3, multi_label=True)
+def test_spec_augment_is_a_function_of_the_generator_and_leaves_the_global_stream():
+    x, fill = torch.randn(4, 50, 100, generator=gen(8)), torch.tensor(0.0)
+    state = torch.get_rng_state()
+    one, two, other = (spec_augment(x, fill, gen(seed), 2, 0.3) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(one, two) and not torch.equal(one, other)
+
+
+def test_the_supervised_loss_is_the_cross_entropy_of_mixed_targets():
+    """A head of zeros guesses: log 2 for two classes, and for each of three labels."""
+    data, one = batch(), build("Sup.")
+    several = build_for(small("Sup."), classes=3, multi_label=True)
     labels = torch.tensor([[1, 0, 1]] * 8)
-    assert several(data._replace(labels=labels), gen(10)).item() == pytest.approx(
-        0.693147, abs=1e-5
-    )
-    losses = steps(several, data._replace(labels=labels), 30, 1e-2)
-    assert losses[-1] < 0.2
-
-
-def test_an_unknown_method_is_refused():
-    with pytest.raises(
-        config.ConfigError,
-        match="method 'BYOL' is unknown; the study has NONE, ST, FT, SF, FF, ASG",
-    ):
-        replace(small(), method="BYOL")
+    for method, target in ((one, data.labels), (several, labels)):
+        nn.init.zeros_(method.head.weight)
+        nn.init.zeros_(method.head.bias)
+        loss = method(data._replace(labels=target), gen(10)).item()
+        assert loss == pytest.approx(0.693147, abs=1e-5)
+    assert steps(several, data._replace(labels=labels), 30, 1e-2)[-1] < 0.2
