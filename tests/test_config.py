@@ -1,4 +1,4 @@
-"""The study's numbers: those of section 3.2 and table 1, every one of them read, and impossible ones refused."""
+"""The numbers that methods share: those of 3.2 and table 1, every one read, impossible ones refused."""
 
 import ast
 import dataclasses
@@ -11,27 +11,24 @@ from conftest import ROOT
 from asglib import config
 from asglib.config import (
     FINE_TUNING,
-    PAPER,
-    SMALL,
-    SMOKE,
     ConfigError,
     Downstream,
     Evaluation,
     Frontend,
     Positives,
     Pretraining,
-    Profile,
 )
-from asglib.study import plans
+from asglib.methods import METHODS, asg, supervised
+from asglib.methods.contract import change
+from asglib.study.profiles import Profile
 
+PAPER = Pretraining("ASG", METHODS["ASG"])
 DATACLASSES = (Frontend, Positives, Pretraining, Downstream, Evaluation, Profile)
-
-
-# --- the paper's numbers -------------------------------------------------------------------------
+DATACLASSES += tuple({type(settings) for settings in METHODS.values()})
 
 
 def test_the_front_end_of_section_3_2():
-    found = PAPER.pretraining.frontend
+    found = PAPER.frontend
     assert found.sample_rate == 16_000
     assert found.window / found.sample_rate == 0.032 and found.hop / found.sample_rate == 0.01
     assert found.n_fft == 512 and found.bins == 257 == 512 // 2 + 1 and found.name == "linear"
@@ -39,150 +36,48 @@ def test_the_front_end_of_section_3_2():
 
 
 def test_the_pretraining_of_section_3_2():
-    found = PAPER.pretraining
-    assert found.lr == pytest.approx(0.3 * 512 / 256) == pytest.approx(0.6)
-    assert (found.optimizer, found.batch, found.weight_decay) == ("lars", 512, 1e-6)
-    assert (found.epochs, found.warmup_epochs) == (50, 2)
-    assert (found.frames, found.samples) == (300, 48_000)
-    assert (found.min_scroll, found.scroll, found.temperature) == (30, 30, 0.1)
-    assert (found.encoder, found.head, found.clips_per_epoch) == ("resnet50", (4096, 256), None)
-    assert found == Pretraining()  # the defaults are the paper
+    assert PAPER.lr == pytest.approx(0.3 * 512 / 256) == pytest.approx(0.6)
+    assert (PAPER.optimizer, PAPER.batch, PAPER.weight_decay) == ("lars", 512, 1e-6)
+    assert (PAPER.epochs, PAPER.warmup_epochs) == (50, 2)
+    assert (PAPER.frames, PAPER.samples) == (300, 48_000)
+    assert (PAPER.encoder, PAPER.clips_per_epoch) == ("resnet50", None)
+    own = PAPER.settings
+    assert (own.min_scroll, own.scroll(PAPER), own.temperature) == (30, 30, 0.1)
+    assert own.head == (4096, 256) and own.moves == ("FT", "FF", "SF")
 
 
 def test_the_positives_of_table_1():
-    found = PAPER.pretraining.positives
-    assert (found.rir_probability, found.volume_probability, found.noise_probability) == (
-        0.5,
-        1.0,
-        1.0,
-    )
-    assert (found.volume_db, found.noise_max) == ((-10.0, 10.0), 0.03)
+    found = PAPER.settings.positives
+    assert (found.rir_probability, found.volume_probability) == (0.5, 1.0)
+    assert (found.noise_probability, found.noise_max) == (1.0, 0.03)
+    assert found.volume_db == (-10.0, 10.0)
 
 
 @pytest.mark.parametrize(
-    "how, epochs, drop",
-    [
-        (PAPER.frozen, 100, 50),
-        (PAPER.fine_tuning, 50, 25),
-        (Downstream(), 100, 50),
-        (FINE_TUNING, 50, 25),
-    ],
+    ("how", "epochs", "drop"), [(Downstream(), 100, 50), (FINE_TUNING, 50, 25)]
 )
 def test_the_downstream_training_of_section_3_2(how, epochs, drop):
     assert (how.epochs, how.drop_epoch, how.batch, how.lr) == (epochs, drop, 64, 1e-3)
-
-
-def test_the_supervised_model_of_section_3_4():
-    """LARS at 0.4, batch 1024, 52,560 steps: with 3.1's 1,793,632 clips that is 30 epochs."""
-    run = plans.pretraining(PAPER, "Sup.", 0)
-    assert (
-        run.lr == pytest.approx(0.4)
-        and run.batch == 1_024
-        and run.optimizer == "lars"
-        and run.warmup_epochs == 0
-    )
-    assert run.epochs * (1_793_632 / run.batch) == pytest.approx(52_560, rel=1e-3)
-
-
-def test_the_tables_rows():
-    """Table 4 is on LS, SCV1, SCV2, VC, NS; tables 2 and 3 on those with MS, AS, ESC; table 6 on AS and VS."""
-    sets = [task.split("/")[0] for task in PAPER.tasks]
-    assert sets == [
-        "librispeech",
-        "speech_commands_v1",
-        "speech_commands_v2",
-        "voxceleb1",
-        "nsynth",
-    ]
-    assert {task.split("/")[0] for task in PAPER.evaluation_tasks} == {
-        *sets,
-        "musan",
-        "audioset",
-        "esc50",
-    }
-    assert PAPER.corpora == ("audioset", "vggsound") and PAPER.pretraining.corpus == "audioset"
-    assert config.ABLATION == ("NONE", "ST", "FT", "SF", "FF", "ASG")
+    assert (how.hidden, how.overlap, how.aggregate, how.last) == (0, 0, "mean", None)
+    assert how.frames(5.0) == 500 and how.frames(12.69) == 1_000
 
 
 def test_l_ms_is_the_same_share_of_other_inputs():
-    assert Pretraining(frontend=Frontend(n_mels=64)).scroll == 7  # 30 / 257 of 64
-    assert Pretraining(frontend=Frontend(window=256, n_fft=256)).scroll == 15  # of 129
-    assert Pretraining().scroll_time == 30 and Pretraining(frames=100).scroll_time == 10
+    mel = replace(PAPER, frontend=Frontend(n_mels=64))
+    small = replace(PAPER, frontend=Frontend(window=256, n_fft=256))
+    assert mel.settings.scroll(mel) == 7  # 30 / 257 of 64
+    assert small.settings.scroll(small) == 15  # of 129
+    short = replace(PAPER, frames=100)
+    assert PAPER.settings.scroll_time(PAPER) == 30 and short.settings.scroll_time(short) == 10
 
-
-# --- profiles and plans --------------------------------------------------------------------------
-
-
-def test_a_profile_is_a_value():
-    assert [config.profile(name) for name in ("smoke", "small", "paper")] == [SMOKE, SMALL, PAPER]
-    assert all(config.profile(name).name == name for name in config.PROFILES)
-    assert [name for name, profile in config.PROFILES.items() if not profile.evidence] == [
-        "smoke",
-        "rehearsal",
-    ]
-    assert [name for name, profile in config.PROFILES.items() if not profile.differs] == ["paper"]
-    with pytest.raises(ConfigError, match="profile 'big' is unknown; use smoke, small, .*paper"):
-        config.profile("big")
-
-
-@pytest.mark.parametrize("profile", config.PROFILES.values(), ids=config.PROFILES)
-def test_compared_runs_differ_in_their_method_only(profile):
-    """In the ablation the same seeds, data and training for every method."""
-    found = [
-        e for e in plans.ablation(profile) if e.pretraining and e.pretraining.method != "untrained"
-    ]
-    seeds = profile.seeds + profile.more_seeds
-    assert len(found) == 6 * len(seeds) * len(profile.tasks) == len(set(found))
-    kinds = {replace(e, pretraining=replace(e.pretraining, method="NONE")) for e in found}
-    assert len(kinds) == len(found) / 6
-    assert {e.setting for e in found} == {"frozen"} and {e.seed for e in found} == set(seeds)
-    assert all(e.seed == e.pretraining.seed for e in found)
-
-
-@pytest.mark.parametrize("profile", config.PROFILES.values(), ids=config.PROFILES)
-def test_every_plan_can_be_made(profile):
-    everything = plans.everything(profile)
-    assert len(everything) == len(set(everything)) > 100
-    assert set(everything) == {e for plan in plans.PLANS.values() for e in plan(profile)}
-    assert all(
-        e.pretraining.epochs == 0
-        for e in everything
-        if e.pretraining and e.pretraining.method == "untrained"
-    )
-    mel = [e for e in plans.spectrogram_type(profile) if e.frontend.n_mels]
-    assert len(mel) * 2 == len(plans.spectrogram_type(profile)) and {
-        e.frontend.name for e in mel
-    } == {"mel"}
-    trained = [
-        e
-        for e in plans.pretraining_data(profile)
-        if e.pretraining and e.pretraining.method != "untrained"
-    ]
-    assert {e.pretraining.corpus for e in trained} == set(profile.corpora)
-    for plan in plans.PLANS.values():
-        frozen = {
-            e.pretraining.method if e.pretraining else "spectrogram"
-            for e in plan(profile)
-            if e.setting == "frozen"
-        }
-        assert set(plans.CONTROLS) < frozen, "the same controls in every table"
-    systems = {
-        e.pretraining.method if e.pretraining else "spectrogram" for e in plans.evaluation(profile)
-    }
-    assert systems == {"spectrogram", "untrained", "NONE", "Sup.", "ASG"}
-
-
-# --- identity ------------------------------------------------------------------------------------
 
 CHANGED = {
+    "method": "FT",
+    "settings": change(METHODS["ASG"], temperature=0.2),
     "corpus": "fsdd",
     "seed": 1,
     "frames": 200,
-    "method": "NONE",
-    "min_scroll": 31,
-    "temperature": 0.2,
     "encoder": "tiny",
-    "head": (64, 32),
     "batch": 64,
     "epochs": 49,
     "warmup_epochs": 1,
@@ -193,21 +88,22 @@ CHANGED = {
     "clips_per_epoch": 100,
     "precision": "fp32",
     "frontend": Frontend(n_mels=64),
-    "positives": Positives(noise_max=0.02),
 }
 
 
 def test_every_field_is_part_of_a_runs_identity():
     assert set(CHANGED) == {f.name for f in dataclasses.fields(Pretraining)}
-    digests = {
-        config.digest(replace(Pretraining(), **{name: value})) for name, value in CHANGED.items()
-    }
-    assert len(digests | {config.digest(Pretraining())}) == len(CHANGED) + 1
-    assert (
-        config.digest(Pretraining()) == config.digest(Pretraining(head=(4096, 256)))
-        and len(config.digest(1)) == 10
-    )
-    assert config.digest(Pretraining(), "data") != config.digest(Pretraining(), "other data")
+    made = [replace(PAPER, **{name: value}) for name, value in CHANGED.items()]
+    assert len({config.digest(each) for each in [PAPER, *made]}) == len(CHANGED) + 1
+    for field in dataclasses.fields(asg.Settings):
+        assert field.name in config.as_dict(PAPER)["settings"]
+    assert config.digest(PAPER) == config.digest(replace(PAPER)) and len(config.digest(1)) == 10
+    assert config.digest(PAPER, "data") != config.digest(PAPER, "other data")
+
+
+def test_seeds_depend_on_every_part():
+    seeds = {config.seed_of(*parts) for parts in ((0,), (1,), (0, 0), (0, 1), (1, 0), (0, 0, 1))}
+    assert len(seeds) == 6 and all(0 <= seed < 2**63 for seed in seeds)
 
 
 def sources():
@@ -253,70 +149,39 @@ def test_every_field_is_read_somewhere():
 
 
 @pytest.mark.parametrize(
-    "make, message",
+    ("make", "message"),
     [
-        (lambda: Frontend(hop=600), "0 < hop <= window <= n_fft"),
-        (lambda: Frontend(window=1024), "0 < hop <= window <= n_fft"),
-        (lambda: Frontend(n_mels=4), "n_mels is 4; use None or 8 to 256"),
-        (lambda: Frontend(f_max=9_000.0), "f_max <= 8000 Hz needed, got 50 and 9000"),
-        (lambda: Frontend(f_min=8_000.0), "f_min < f_max"),
-        (lambda: Frontend(floor=0.0), "floor is 0.0; it must be above 0"),
-        (
-            lambda: Positives(rir_probability=1.5),
-            r"rir_probability is 1.5; a probability lies in \[0, 1\]",
-        ),
-        (lambda: Positives(volume_probability=-0.1), "volume_probability is -0.1"),
-        (lambda: Positives(noise_probability=2), "noise_probability is 2"),
-        (
-            lambda: Positives(volume_db=(10.0, -10.0)),
-            r"volume_db is \(10.0, -10.0\); give \(low, high\) in dB",
-        ),
-        (lambda: Positives(noise_max=3.0), "noise_max is 3.0; .* give 0 to 1"),
-        (
-            lambda: Pretraining(method="asg"),
-            "method 'asg' is unknown; the study has NONE, ST, FT, SF, FF, ASG",
-        ),
-        (lambda: Pretraining(optimizer="sgd"), "optimizer 'sgd' is unknown; use 'lars' or 'adamw'"),
-        (lambda: Pretraining(precision="fp16"), "precision 'fp16': use 'auto', 'bf16' or 'fp32'"),
-        (lambda: Pretraining(batch=1), "batch is 1; .* at least 2 clips"),
-        (lambda: Pretraining(temperature=0.0), "temperature is 0.0; it must be above 0"),
-        (lambda: Pretraining(warmup_epochs=51), "warmup_epochs is 51; give 0 to 50"),
-        (lambda: Pretraining(min_scroll=129), "min_scroll is 129 of 257 bins; give 1 to 128"),
-        (lambda: Pretraining(min_scroll=0), "min_scroll is 0 of 257 bins; give 1 to 128"),
-        (
-            lambda: Pretraining(method="ST", min_scroll=128, frames=101),
-            None,
-        ),  # 43 of 101 frames can be
-        (lambda: Pretraining(lr_per_256=0.0), "the learning rate must be above 0"),
-        (lambda: Pretraining(epochs=-1, warmup_epochs=-1), "give 0 to -1|epochs 0 or more"),
-        (lambda: Downstream(epochs=0), "epochs >= 1 and batch >= 2"),
-        (lambda: Downstream(lr=-1.0), "lr is -1.0; it must be above 0"),
-        (lambda: Downstream(optimizer="lars"), "optimizer 'lars' is unknown; use 'adam'"),
-        (
-            lambda: Evaluation(Pretraining(), setting="tuned"),
-            "setting 'tuned' is unknown; use frozen or fine-tuned",
-        ),
-        (
-            lambda: Evaluation(None, setting="fine-tuned"),
-            "the spectrogram has no encoder to fine-tune",
-        ),
-        (
-            lambda: Evaluation(Pretraining(), frontend=Frontend(n_mels=64)),
-            "on the front end it was pretrained with",
-        ),
+        (lambda: Frontend(hop=600), "frontend.hop is 600; give 1 to 512."),
+        (lambda: Frontend(window=1024), "frontend.window is 1024; give 1 to 512."),
+        (lambda: Frontend(n_mels=4), "frontend.n_mels is 4; give 8 to 256."),
+        (lambda: Frontend(f_max=9_000), "frontend.f_max is 9000; give 1 to 8000."),
+        (lambda: Frontend(f_min=8_000.0), "frontend.f_min is 8000.0; give 0 to 7999."),
+        (lambda: Frontend(floor=0), "frontend.floor is 0; give 1e-30 or more."),
+        (lambda: Positives(rir_probability=2), "positives.rir_probability is 2; give 0 to 1."),
+        (lambda: Positives(noise_max=-1), "positives.noise_max is -1; give 0 to 1."),
+        (lambda: Positives(volume_db=(3, -3)), "positives.volume_db is 3; give -120 to -3."),
+        (lambda: replace(PAPER, optimizer="sgd"), "optimizer 'sgd' is unknown; use lars, adamw"),
+        (lambda: replace(PAPER, precision="fp8"), "precision 'fp8' is unknown; use auto, bf16"),
+        (lambda: replace(PAPER, batch=1), "batch is 1; give 2 or more."),
+        (lambda: replace(PAPER, epochs=1), "warmup_epochs is 2; give 0 to 1."),
+        (lambda: replace(PAPER, lr_per_256=0), "lr_per_256 is 0; give 1e-12 or more."),
+        (lambda: own(temperature=0), "temperature is 0; give 1e-06 or more."),
+        (lambda: own(min_scroll=200), "min_scroll in bins is 200; give 1 to 128."),
+        (lambda: own(moves=("ST",), min_scroll=129), "min_scroll in bins is 129; give 1 to 128."),
+        (lambda: Downstream(batch=1), "downstream.batch is 1; give 2 or more."),
+        (lambda: Downstream(lr=0), "downstream.lr is 0; give 1e-12 or more."),
+        (lambda: Downstream(max_clips=1), "downstream.max_clips is 1; give 2 or more."),
+        (lambda: Evaluation(PAPER, setting="probed"), "setting 'probed' is unknown; use frozen, f"),
+        (lambda: Evaluation(None, setting="fine-tuned"), "the spectrogram cannot be fine-tuned."),
+        (lambda: Evaluation(PAPER, frontend=Frontend(n_mels=64)), "on the front end it was pretr"),
+        (lambda: change(supervised.Settings(), mask=3), "supervised has no setting mask; it has m"),
     ],
 )
-def test_impossible_values_are_refused_with_the_limit(make, message):
-    if message is None:
-        assert make()
-    else:
-        with pytest.raises(ConfigError, match=message) as error:
-            make()
-        assert "\n" not in str(error.value) and str(error.value).endswith(".")
+def test_what_cannot_be_is_one_sentence(make, message):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_an_unknown_parameter_is_refused():
-    with pytest.raises(TypeError, match="learning_rate"):
-        replace(Pretraining(), learning_rate=0.1)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Pretraining().batch = 3
+def own(**values):
+    return replace(PAPER, settings=change(METHODS["ASG"], **values))
