@@ -11,7 +11,7 @@ The method                    imports nothing of data/ or study/
    frontend                   waves to log-spectrograms, linear or mel (2.2)
    positives                  room impulse response, volume, white noise (2.1)
    adversaries                FT, FF, SF, ST (2.2)
-   encoder, loading           f, from waves to embeddings, and g, the projection head (2.3)
+   networks, encoder, loading f, from waves to embeddings, and g, the projection head (2.3)
    loss                       NT-Xent, equations 1 and 2 (2.3)
    batches                    which clips a step takes, and crops of them (3.2, 3.4)
    sensitivity                what an encoder notices of a move (1)

@@ -12,6 +12,7 @@ import soxr
 
 from asglib import audio
 from asglib.audio import RATE, AudioError
+from asglib.data.containers import cut_off
 from asglib.files import load_checked, locked, save_checked
 
 CACHE_LIMIT = 4 * 2**30  # bytes of float32 waves kept decoded on disk
@@ -30,6 +31,7 @@ class Clips:
         self.start = np.nan_to_num(np.asarray(start, float))
         self.stop = np.asarray(stop, float)
         self.skipped, self.waves, self.keep = [], None, np.arange(len(self.paths))
+        self.truncated = []  # {path, reason} of files that end too early, of decoded sets
         if self._fits():
             self._map(Path(cache) / "waves")
 
@@ -112,12 +114,13 @@ class Clips:
                 save_checked(waves, lambda out: found.update(self._decode_all(out)))
                 save_checked(listing, lambda out: out.write_text(json.dumps(found)))
                 mapped = _mapped(waves)
-        self.skipped, self.waves = found["skipped"], mapped
+        self.skipped, self.truncated = found["skipped"], found["truncated"]
+        self.waves = mapped
         self.keep = np.array(found["keep"], dtype=np.int64)
         self.offsets = np.array(found["offsets"], dtype=np.int64)
 
     def _decode_all(self, out: Path) -> dict:
-        keep, offsets, skipped = [], [0], []
+        keep, offsets, skipped, truncated = [], [0], [], []
         with open(out, "wb") as file:
             for row, path in enumerate(self.paths):
                 try:
@@ -125,10 +128,12 @@ class Clips:
                 except AudioError as error:
                     skipped.append({"path": str(path), "reason": str(error)})
                     continue
+                if reason := cut_off(Path(path)):
+                    truncated.append({"path": str(path), "reason": reason})
                 file.write(wave.astype(np.float32).tobytes())
                 keep.append(row)
                 offsets.append(offsets[-1] + len(wave))
-        return {"keep": keep, "offsets": offsets, "skipped": skipped}
+        return {"keep": keep, "offsets": offsets, "skipped": skipped, "truncated": truncated}
 
 
 def _mapped(path: Path) -> np.ndarray:

@@ -112,6 +112,7 @@ class Evaluator:
                 "train": len(train),
                 "test": len(test),
                 "skipped": clips.skipped + skipped,
+                "truncated": clips.truncated,
                 "missing": corpus.missing,
                 "absent_from_test": absent,
             },

@@ -47,6 +47,9 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
         if skipped := counts.get("skipped"):
             first = f"{skipped[0]['path']} ({skipped[0]['reason']})"
             yield f"{name}: {len(skipped)} clips skipped, the first {first}."
+        if truncated := counts.get("truncated"):
+            first = f"{truncated[0]['path']} ({truncated[0]['reason']})"
+            yield f"{name}: {len(truncated)} files end too early, the first {first}."
         if missing := counts.get("missing"):
             yield f"{name}: {missing} clips of the release are not there."
 

@@ -181,6 +181,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "final_loss": log.loss[-1] if log.loss else None,
         "precision": processes.precision(config.precision, device, config.frames),
         "skipped": clips.skipped + undecoded,
+        "truncated": clips.truncated,
         "missing": corpus.missing,
         "too_short": log.too_short,
         "rir": rirs.describe(settings.rir_bank, bank) if settings.rir_bank else "",
