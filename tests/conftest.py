@@ -14,6 +14,7 @@ import torch
 from asglib import files, training
 from asglib.config import Downstream, Evaluation, Frontend, Positives, Pretraining
 from asglib.data.clips import Clips
+from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.processes import Machine
@@ -211,6 +212,12 @@ TINY = Pretraining(
     frontend=Frontend(window=256, n_fft=256),
 )
 QUICK = Downstream(epochs=3, drop_epoch=2)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A workspace for tiny runs; what one test has computed, the next one finds."""
+    return Workspace(None, tmp_path_factory.mktemp("study"))
 
 
 def asked(task="direction", pretraining=TINY, setting="frozen", **changes):

@@ -5,7 +5,6 @@ import math
 import pytest
 import ranks
 import torch
-import torch.multiprocessing as multiprocessing
 from conftest import gen
 from pytorch_metric_learning.losses import NTXentLoss, SelfSupervisedLoss
 
@@ -132,14 +131,14 @@ def test_cross_entropies_written_out():
 @pytest.mark.parametrize("split", [5, 4, 8])
 def test_two_processes_equal_one_whatever_their_shares(tmp_path, split):
     """Shares are uneven where clips could not be decoded: the gradient is that of one process."""
-    multiprocessing.spawn(ranks.loss_and_gradient, (str(tmp_path), split), nprocs=2)
-    (one, first_gradient), (two, second_gradient) = (
-        torch.load(tmp_path / f"{rank}.pt") for rank in range(2)
+    shares = split, 10 - split
+    (one, first_gradient), (two, second_gradient) = ranks.together(
+        ranks.loss_and_gradient, tmp_path, 2, shares
     )
     weight, first, second = ranks.model_and_inputs()
     loss = nt_xent(first @ weight.T, second @ weight.T, 0.1)
     loss.backward()
-    together = (split * one + (10 - split) * two).item() / 10
+    together = (split * one + (10 - split) * two) / 10
     assert together == pytest.approx(loss.item(), abs=1e-5) and one != two
     assert weight.grad.abs().max() > 0.01
     for gradient in (first_gradient, second_gradient):
