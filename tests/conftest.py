@@ -15,6 +15,8 @@ from asglib import files, training
 from asglib.config import Downstream, Evaluation, Frontend, Positives, Pretraining
 from asglib.data.clips import Clips
 from asglib.data.workspace import Workspace
+from asglib.encoder import build
+from asglib.evaluation import Task, fine_tuned
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.processes import Machine
@@ -188,6 +190,23 @@ def run_small(paths, folder, config=None, tell=lambda row: None, loaders=0, **ho
         rirs=responses(),
         **how,
     )
+
+
+def task_of(paths, folder, samples=24 * 160):
+    """Which of two classes each file is of: the first two thirds train, the others test."""
+    clips = clips_of(paths, Path(folder) / "cache")
+    rows = np.arange(len(clips))
+    train = 2 * len(clips) // 3
+    return Task(clips, torch.from_numpy(rows % 2), rows[:train], rows[train:], 2, samples)
+
+
+def tuned(paths, folder, tell=lambda row: None, encoder=None, seed=0, loaders=0, **changes):
+    """A small fine-tuning of the files: scores, rows, clips that could not be decoded."""
+    how = Downstream(**({"epochs": 4, "drop_epoch": 3, "batch": 8, "lr": 3e-3} | changes))
+    encoder = encoder or build("tiny", small().frontend)
+    machine = Machine(CPU, loaders, tell)
+    checkpoint = Path(folder) / "checkpoint.pt"
+    return fine_tuned(encoder, task_of(paths, folder), how, seed, checkpoint, machine)
 
 
 @pytest.fixture

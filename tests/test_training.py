@@ -273,6 +273,27 @@ def test_a_method_that_pads_nothing_leaves_short_clips_out_and_counts_them(tones
     assert len(log.loss) == 2 and log.too_short == 3
 
 
+def test_labels_stay_with_their_clips_where_short_ones_are_left_out(tmp_path, monkeypatch):
+    """The label of a clip is the rank of its pitch; the first two clips are too short."""
+    kinds = [tone(440, 0.1), tone(550, 0.1), *(tone(300 + 400 * i, 0.4) for i in range(8))]
+    paths = [write(tmp_path / f"{i}.wav", wave) for i, wave in enumerate(kinds)]
+    monkeypatch.setattr(type(METHODS["Sup."]), "pads", False)
+    seen = {}
+
+    class Noted(Batches):
+        def __getitem__(self, step):
+            batch, failed = super().__getitem__(step)
+            pitches = np.abs(np.fft.rfft(batch.crops[:, 0].numpy())).argmax(1)
+            seen.update(zip(pitches.tolist(), batch.labels.tolist()))
+            return batch, failed
+
+    monkeypatch.setattr(training, "Batches", Noted)
+    config = small("Sup.", epochs=4)
+    run_small(paths, tmp_path / "run", config, labels=torch.arange(10), classes=10)
+    labels = [seen[pitch] for pitch in sorted(seen)]
+    assert labels == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
 # --- the paper's own configuration ---------------------------------------------------------------
 
 
