@@ -51,8 +51,11 @@ def save_checked(path: Path, write: Callable[[Path], object]) -> None:
     """write_atomically with a checksum beside it, which load_checked asks for.
 
     The file beside holds the sums of the last two contents: a kill between the two renames leaves
-    the old content with its old sum.
+    the old content with its old sum. The caller holds a lock, so that another process's temporary
+    file is what a kill has left: it goes.
     """
+    for left in path.parent.glob(f".[0-9]*.{path.name}"):
+        left.unlink(missing_ok=True)
 
     def note(temporary: Path) -> None:
         sums = [_sum(path)] if path.exists() else []

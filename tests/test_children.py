@@ -25,9 +25,10 @@ class Study:
 
     def __init__(self, folder: Path):
         self.folder, self.mark = folder, f"ASG_MARK={folder}"
-        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        self.temporary = folder / ("tmp" * 40)  # longer than a socket's name may be
+        self.temporary.mkdir(parents=True, exist_ok=True)
         name, _, value = self.mark.partition("=")
-        environment = {name: value, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp")}
+        environment = {name: value, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)}
         environment |= {"OMP_NUM_THREADS": "1", "ASG_WORKERS": "2"}
         with open(folder / "stderr", "wb") as stderr:
             self.process = subprocess.Popen(
@@ -79,7 +80,7 @@ class Study:
 
     def left(self) -> list[str]:
         """Temporary files and folders."""
-        temporary = [*self.folder.glob("runs/executed/*/.batch-*"), *self.folder.glob("tmp/*")]
+        temporary = [*self.folder.glob("runs/executed/*/.batch-*"), *self.temporary.iterdir()]
         written = [p for p in self.folder.rglob(".*") if re.match(r"\.\d+\.", p.name)]
         return [str(path.relative_to(self.folder)) for path in (*temporary, *written)]
 

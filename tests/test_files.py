@@ -170,3 +170,14 @@ def test_a_file_that_has_not_changed_is_not_summed_twice(tmp_path, monkeypatch):
     assert loaded(path) == "much"
     monkeypatch.setattr(files, "_sum", lambda path: pytest.fail("summed again"))
     assert load_checked(path, lambda file: file.read_text()) == "much"
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_writing(tmp_path):
+    path, left = tmp_path / "waves.f32", tmp_path / ".4711.waves.f32"
+    others = [tmp_path / ".4711.other.f32", tmp_path / ".waves.f32.sha256"]
+    save_checked(path, lambda out: out.write_text("whole"))
+    for each in (left, others[0]):
+        each.write_text("half")
+    save_checked(path, lambda out: out.write_text("again"))
+    assert not left.exists() and all(each.exists() for each in others)
+    assert load_checked(path, lambda file: file.read_text()) == "again"

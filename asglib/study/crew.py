@@ -151,8 +151,8 @@ class Crew:
             self.errors[run] = error
 
     def _killed(self, job: Job, status: int) -> None:
-        run = job.runs[0]
-        if job.killed == run:
+        run = job.runs[0] if job.runs else None
+        if run and job.killed == run:
             how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
             lost = list(job.runs) if isinstance(run, Pretraining) else [run]
             for each in lost:
@@ -169,7 +169,8 @@ class Crew:
         if 0 < cost < self.cost:
             minutes = (time.monotonic() - self.start) / 60 * cost / (self.cost - cost)
             parts.append(f"about {minutes:.1f} min left")
-        if self.alone:
-            parts.append(f"{len(self.alone)} killed, to be tried again alone")
+        taken = sum(job.after > time.monotonic() for job in self.waiting)
+        parts += [f"{taken} with another command"] if taken else []
+        parts += [f"{len(self.alone)} killed, to be tried again alone"] if self.alone else []
         news = "; ".join(job.news for job in list(self.begun.values())[-2:] if job.news)
         return ", ".join(parts) + (f": {news}" if news else "")

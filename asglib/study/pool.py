@@ -13,6 +13,7 @@ from asglib.config import SENSITIVITY, Evaluation, Pretraining
 from asglib.data.corpus import load
 from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
+from asglib.files import where_allowed
 from asglib.processes import settle
 from asglib.study.crew import Crew, Job, Run
 from asglib.study.evaluator import Evaluator
@@ -91,7 +92,9 @@ def _compute(
     for e in missing:
         encoders.setdefault(e.pretraining, []).append(e)
     jobs = [_job(encoder, group, workspace) for encoder, group in encoders.items()]
-    size = min(workers or default_workers(workspace), len(jobs))
+    # one process a core, each with one thread: the same bits on any number of cores; one a GPU
+    cores = 1 if workspace.device.startswith("cuda") else os.cpu_count() or 1
+    size = min(workers or int(os.environ.get("ASG_WORKERS", cores)), len(jobs))
     check_loaders([run for job in jobs for run in job.runs], workspace, size)
     return Crew(compute, jobs, workspace, size).finish(progress)
 
@@ -104,7 +107,11 @@ def _job(encoder: Pretraining | None, group: list[Evaluation], workspace: Worksp
         runs.insert(0, encoder)
         costs[encoder] = cost(encoder, workspace)
     name = run_name(encoder, workspace) if encoder else "spectrogram"
-    return Job(runs, workspace.cache / "jobs" / f"{name}.lock", 1 + sum(costs.values()))
+    lock = workspace.cache / "jobs" / f"{name}.lock"
+    with where_allowed():  # here, so that a full disk is told by this command, once
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    return Job(runs, lock, 1 + sum(costs.values()))
 
 
 def compute(
@@ -157,12 +164,6 @@ def available(
                 "add to it."
             )
     return [e for e in evaluations if not reasons.keys() & needs(e)], reasons
-
-
-def default_workers(workspace: Workspace) -> int:
-    """One process a core, each with one thread: the same bits on any number of cores; one a GPU."""
-    processes = 1 if workspace.device.startswith("cuda") else os.cpu_count() or 1
-    return int(os.environ.get("ASG_WORKERS", processes))
 
 
 def check_loaders(runs: list[Run], workspace: Workspace, at_once: int = 1) -> None:
@@ -227,7 +228,8 @@ def cost(run: Run, workspace: Workspace) -> float:
     encoded = (train + others) / 3
     if run.setting == "fine-tuned":
         encoded = train * run.training.epochs + others / 3
-    frames = 100 * DATASETS[run.data_set].seconds  # of a whole clip, in all its segments
+    # of a whole clip, in all its segments
+    frames = 100 * DATASETS[run.data_set].seconds / (1 - run.training.overlap)
     return encoded * frames * run.frontend.bins / PAPER_SIZE
 
 
