@@ -111,6 +111,12 @@ IMPORTS, RUNS = "stderr", "runs/pretrain-*/lock"  # files that show how far it i
 KERNELS = "runs/executed/smoke/.batch-*/tmp*.json"
 
 
+def test_a_command_listens_before_it_imports_what_takes_seconds():
+    code = "import asglib.__main__, sys; print({'torch', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "set()\n", done.stderr
+
+
 @linux
 def test_a_study_that_is_stopped_or_killed_at_any_moment_goes_on(tmp_path):
     for number, pattern in ((signal.SIGINT, IMPORTS), (signal.SIGTERM, RUNS)):

@@ -1,5 +1,5 @@
 """The study: plans, runs, tables, verdicts, figures, reports."""
 
-from asglib.study.opened import open
+from asglib.study.opening import open
 
 __all__ = ["open"]
