@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from conftest import CPU, run_small, small
+from conftest import CPU, run_small, small, tuned
 from torch import nn
 
 from asglib import processes, training
@@ -170,3 +170,7 @@ def evaluation(tell, config, workspace):
     from asglib.study.evaluator import Evaluator
 
     Evaluator(config.pretraining, workspace, tell)(config)
+
+
+def fine_tuning(tell, paths, folder):
+    tuned(paths, folder, tell)
