@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from asglib.config import SETTINGS
-from asglib.study.records import ResultsError
+from asglib.study.records import PRETEXT, ResultsError
 from asglib.study.statistics import cluster_draws, mean_t, percentiles
 
 SHARED = {"setting": "frozen", "frontend": "linear", "encoder": None, "corpus": None}
@@ -58,8 +58,9 @@ def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
     """The rows of one system."""
     asked = as_system(system, **shared)
     corpus = asked.pop("corpus")
-    if asked["setting"] not in SETTINGS:
-        raise ResultsError(f"A setting is one of {', '.join(SETTINGS)}, got {asked['setting']!r}.")
+    if asked["setting"] not in (*SETTINGS, PRETEXT):
+        known = ", ".join((*SETTINGS, PRETEXT))
+        raise ResultsError(f"A setting is one of {known}, got {asked['setting']!r}.")
     for name, value in asked.items():
         if value is not None:
             table = table[table[name] == value]

@@ -21,6 +21,7 @@ OTHERS = ["undefined", "labels", "predictions", "average_precision", "classes", 
 RECIPE = ["code", "epochs", "batch", "rir"]
 MACHINE = ["precision", "device", "threads", "commit", "versions"]
 COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, *MACHINE, "key"]
+PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
 
 
@@ -138,6 +139,17 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     known = [*METHODS, *table["method"].unique()]
     order = table["method"].map(known.index).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
+
+
+def pretext(records: list[dict]) -> pd.DataFrame:
+    """What methods saw of their own task, of pretraining records, as rows: a key a measure."""
+    rows = [
+        {**record, "setting": PRETEXT, "data_set": PRETEXT, "task": name, "value": value}
+        | {"metric": name, "key": f"{PRETEXT}/{name}"}
+        for record in records
+        for name, value in record.get("seen", {}).items()
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _refuse_mixtures(table: pd.DataFrame) -> None:

@@ -102,32 +102,56 @@ def _scope(keys: list[str], scope: str) -> tuple[list[str], str]:
 def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     """The weakest of the claim's pairs of systems, and what limits it.
 
-    A claim about several columns of a table, each for itself, is judged on every task.
+    A claim about several columns of a table, each for itself, is judged on every task; one about
+    most of them on their average.
     """
+    sized = claim._replace(stated=np.nan) if claim.kind == "relative" else claim  # no points
     corpora = {"main": profile.pretraining.corpus}
     corpora |= dict(zip(("first", "second"), profile.corpora))
     corpus = corpora[claim.ours_corpus]
     if corpus not in set(table["corpus"]):
         raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
-    shared = {"setting": claim.setting, "frontend": claim.ours_frontend, "corpus": corpus}
-    minuends, subtrahends = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
+    setting = "frozen" if claim.setting == "mlp" else claim.setting
+    shared = {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
+    minuends, subtrahends = (
+        [_on_its_corpus(one, profile) for one in side.split(";")]
+        for side in (claim.ours_minuend, claim.ours_subtrahend)
+    )
     rows = pd.concat([choose(table, one, **shared) for one in (*minuends, *subtrahends)])
     tasks, stands = _scope(list(rows["key"].unique()), claim.ours_scope)
     judged = []
     for a, b in product(minuends, subtrahends):
         found = compare(table, a, b, tasks, **shared)
-        several = ";" in claim.columns and found.tasks
+        several = ";" in claim.columns and claim.kind != "most" and found.tasks
         cells = {f" on {k}": c for k, c in found.tasks.items()} if several else {"": found.average}
         for on, cell in cells.items():
-            judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(claim, cell, profile), found))
+            judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
-    limits = [stands, one.cell.note, *one.found.left_out]
+    limits = [stands, _differs(claim), one.cell.note, *one.found.left_out]
     return one._replace(name=one.name * (len(judged) > 1)), limits
+
+
+def _on_its_corpus(system: str, profile) -> str:
+    """A system that is pretrained on another corpus than the profile's names it."""
+    recipe = getattr(profile, "recipes", {}).get(system.split("@")[0], {})
+    return f"{system}@corpus={recipe['corpus']}" if "corpus" in recipe else system
+
+
+def _differs(claim) -> str:
+    """What is judged in place of what the paper states."""
+    if claim.setting == "mlp":
+        return "ours: a linear classifier, the paper's has a hidden layer"
+    if claim.kind == "relative":
+        return "the stated size is relative: only the sign is judged"
+    return ""
 
 
 def _stated(claim) -> str:
     if claim.kind == "untabled":
         return "no number"
+    if claim.kind == "relative":
+        size = f"{claim.stated:g} % of {claim.subtrahend}"
+        return f"{claim.minuend} - {claim.subtrahend} = {size} ({claim.columns}, {claim.setting})"
     size = f"= {claim.stated:.1f}" if claim.stated == claim.stated else f"{claim.direction} 0"
     return f"{claim.minuend} - {claim.subtrahend} {size} ({claim.columns}, {claim.setting})"
 
@@ -151,9 +175,8 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
         told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, claim.reason])))
         texts = [claim.id, claim.section, claim.table, claim.sentence, _stated(claim), ours]
         numbers = _turned(claim, cell)
-        lines.append(
-            [*texts, judged.word, told, *numbers, claim.stated, side(*numbers), measurable]
-        )
+        stated = np.nan if claim.kind == "relative" else claim.stated
+        lines.append([*texts, judged.word, told, *numbers, stated, side(*numbers), measurable])
     return pd.DataFrame(lines, columns=["id", "section", "table", *SHOWN, *NUMBERS])
 
 
