@@ -88,3 +88,27 @@ def _counted(row: pd.Series, lost: str | bool) -> dict[str, str]:
     numbers = {"classes": len(classes), "skipped": len(counts["skipped"])}
     numbers |= {name: counts[name] for name in ("train", "test", "missing")}
     return {name: f"{number:,}" for name, number in numbers.items()} | {"note": "; ".join(told)}
+
+
+def printed(
+    name: str, tables: Iterable[str], columns: Iterable[str], ours: Mapping[str, pd.DataFrame] = {}
+) -> pd.DataFrame:
+    """Tables of a paper as it prints them; beside each system that runs here our average.
+
+    `ours`: {setting: cells of study.tables}; their rows are methods, or "method, corpus".
+    """
+    source = paper.read(name).tables
+    rows = source[source["table"].isin(tables) & source["column"].isin(columns)]
+    several = rows["setting"].nunique() > 1
+    titles = rows["column"] + (", " + rows["setting"] if several else "")
+    rows = rows.assign(title=titles, text=rows["value"].map("{:g}".format))
+    keys = ["table", "row", "method"]
+    found = rows.pivot(index=keys, columns="title", values="text").fillna("–")
+    order = pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
+    found = found.loc[order, titles.unique()].rename(columns="paper: {}".format)
+    methods = found.index.get_level_values("method")
+    for setting, cells in ours.items():
+        mine = cells[cells["column"] == AVERAGE].set_index("row")["text"]
+        mine.index = mine.index.str.split(",").str[0]
+        found[f"ours, {setting}: average"] = mine.reindex(methods).fillna("–").to_numpy()
+    return found.droplevel("method").rename_axis(columns=None)

@@ -12,7 +12,7 @@ from asglib.config import SENSITIVITY, Evaluation, need
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
 from asglib.study.notes import notes
-from asglib.study.records import evaluations
+from asglib.study.records import evaluations, pretext
 from asglib.study.runs import record_of
 
 LISTED = 20  # limits that a page names one by one
@@ -60,7 +60,8 @@ class Opened:
         """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
         claims = paper.read(name).claims
         chosen = claims[claims["table"].isin(tables)] if tables else claims
-        return verdicts.judge(self.table, chosen, self.profile)
+        rows = [each for each in (self.table, pretext(self.pretrainings)) if len(each)]
+        return verdicts.judge(pd.concat([self.table[:0], *rows]), chosen, self.profile)
 
     def standing(self) -> None:
         """Show what the profile's numbers are worth."""

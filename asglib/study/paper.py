@@ -45,7 +45,36 @@ LAYOUTS = {
             ("front end without and with ASG", "4 NONE", "5 NONE", "2 ASG", "5 ASG"),
         ),
     ),
-    "audio2vec": Layout(other=("3", "4")),
+    "cpc": Layout(
+        {
+            "No augmentation": "CPC",
+            "Cross": "CPC",
+            "Local": "CPC local",
+            "Exclusive": "CPC exclusive",
+            "Additive Gaussian": "CPC gauss",
+            "CPC + adversarial noise": "CPC adv-55",
+        }
+        | {f"-{level} dB": f"CPC adv-{level}" for level in (75, 65, 55, 45, 35)}
+    ),
+    "augmented": Layout(
+        {
+            "Noise only (baseline)": "COLA",
+            "Time stretching": "COLA stretch",
+            "RIR filtering": "COLA rir",
+            "Time/freq masking": "COLA mask",
+            "Time stretching + time/freq masking": "COLA stretch+mask",
+        }
+    ),
+    "audio2vec": Layout(
+        {
+            "Spectrogram": "spectrogram",
+            "Untrained": "untrained A2V",
+            "A2V(CBoW)": "CBoW",
+            "A2V(SG)": "SG",
+            "TripletLoss": "Triplet",
+        },
+        ("3", "4"),
+    ),
 }
 
 

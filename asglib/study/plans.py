@@ -174,6 +174,15 @@ def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:
     return found
 
 
+def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
+    """{"method - control": both systems}: what training added to random weights."""
+    found = {}
+    for method in (*profile.compared[paper], "NONE", "ASG"):
+        control = "untrained" if method in ABLATION else systems.CONTROL[paper]
+        found[f"{method} - {control}"] = system(profile, method), system(profile, control)
+    return found
+
+
 def shown_encoders(profile: Profile) -> list[Evaluation]:
     """The encoders that are looked into themselves: untrained, NONE and ASG of the first seed."""
     methods = ("untrained", "NONE", "ASG")

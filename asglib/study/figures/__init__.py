@@ -9,6 +9,7 @@ from asglib.study.figures.results import (
     verdict_bar,
 )
 from asglib.study.figures.style import look, looks, theme
+from asglib.study.figures.trainings import ranked_against_loss
 from asglib.study.figures.views import (
     answers,
     batch_similarity,
