@@ -17,15 +17,19 @@ MEASURED_CLIPS = 64
 COLLAPSED = 0.02  # spread of embeddings below which an encoder tells nothing apart
 
 
-def centres(clips: Clips, samples: int) -> Tensor:
-    """The first segment of MEASURED_CLIPS clips spread over the rows: [MEASURED_CLIPS, N]."""
+def centres(clips: Clips, samples: int, failed: list[str] | None = None) -> Tensor:
+    """The first segment of MEASURED_CLIPS clips spread over the rows: [MEASURED_CLIPS, N].
+
+    Clips that cannot be decoded are left out; `failed` takes the reasons.
+    """
+    failed = [] if failed is None else failed
     chosen = np.linspace(0, len(clips) - 1, min(MEASURED_CLIPS, len(clips))).astype(int)
     waves = []
     for number in chosen.tolist():
         try:
             waves.append(audio.segments(clips.whole(number), samples)[0])
-        except AudioError:
-            continue  # whoever reads all clips lists it
+        except AudioError as error:
+            failed.append(str(error))
     return torch.from_numpy(np.stack(waves))
 
 

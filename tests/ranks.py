@@ -174,3 +174,20 @@ def evaluation(tell, config, workspace):
 
 def fine_tuning(tell, paths, folder):
     tuned(paths, folder, tell)
+
+
+def said_by(writer, config, workspace):
+    """An evaluation whose steps go through a pipe."""
+    torch.set_num_threads(1)
+    evaluation(lambda row: writer.send(row.get("step")), config, workspace)
+    writer.close()
+
+
+def received(reader):
+    """All that came through a pipe until it was closed."""
+    found = []
+    while True:
+        try:
+            found.append(reader.recv())
+        except EOFError:
+            return found

@@ -71,13 +71,15 @@ class Evaluator:
         return self.read[key]
 
     def _sensitivity(self, config: Evaluation, clips: Clips, network: Encoder) -> dict:
-        waves = sensitivity.centres(clips, self.pretraining.samples).to(self.device)
+        failed: list[str] = []
+        waves = sensitivity.centres(clips, self.pretraining.samples, failed).to(self.device)
         spectrograms = network.spectrogram(waves)
         return {
             "kind": SENSITIVITY,
             "curves": sensitivity.curves(network, spectrograms),
             "shifts": list(sensitivity.SHIFTS),
             "clips": len(waves),
+            "skipped": clips.skipped + [{"path": "", "reason": reason} for reason in failed],
         }
 
     def _scored(self, config: Evaluation, corpus: Corpus, clips: Clips, folder: Path) -> dict:
