@@ -19,7 +19,7 @@ def test_the_notebooks_are_there():
     assert [path.name[:2] for path in NOTEBOOKS] == [
         f"{n:02d}" for n in range(1, len(NOTEBOOKS) + 1)
     ]
-    assert len(NOTEBOOKS) >= 9
+    assert len(NOTEBOOKS) >= 12
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

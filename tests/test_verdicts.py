@@ -8,7 +8,7 @@ from made_records import SMALL, TASKS, record, study
 
 from asglib.study import paper, verdicts
 from asglib.study.comparison import Cell
-from asglib.study.records import evaluations
+from asglib.study.records import evaluations, pretext
 from asglib.study.verdicts import Judged, Verdict, judge, verdict, weakest
 
 ASG = paper.read("asg")
@@ -192,3 +192,66 @@ def test_no_record_tests_nothing_and_says_why(name):
         assert len(found) == len(claims) >= 19 and (found["limits"] != "").all()
         if name != "asg":
             assert set(found["verdict"]) == {"not tested"}
+
+
+def other_paper(name, chosen, records, profile=SMALL):
+    claims = paper.read(name).claims
+    return judge(records, claims[claims["id"] == chosen], profile).iloc[0]
+
+
+def test_a_claim_of_cpc_on_its_own_task():
+    """Positives ranked first: gauss 60, 62, 61; the adversaries 50, 51, 53 and lower."""
+    values = {"CPC gauss": [0.60, 0.62, 0.61], "CPC adv-75": [0.50, 0.51, 0.53]}
+    values |= {"CPC adv-55": [0.40, 0.43, 0.41], "CPC adv-35": [0.40, 0.43, 0.41]}
+    seen = [
+        {"run": f"{method}{seed}", "method": method, "seed": seed, "corpus": "esc50"}
+        | {"frontend": "waves", "encoder": "cpc-small", "seen": {"ranked": value}}
+        for method, row in values.items()
+        for seed, value in enumerate(row)
+    ]
+    found = other_paper("cpc", "cpc-gauss-easier", pretext(seen))
+    assert found["verdict"] == "reproduced"
+    # the weakest pair: 10, 11, 8 points, mean 29/3, t of 2 degrees 4.3027, deviation 1.5275
+    half = 4.3027 * 1.5275 / 3**0.5
+    limits = (29 / 3 - half, 29 / 3, 29 / 3 + half)
+    assert found[["low", "mean", "high"]].tolist() == pytest.approx(limits, abs=1e-3)
+    assert found["ours"].startswith("CPC gauss - CPC adv-75: ")
+
+
+def test_a_claim_with_a_hidden_layer_is_judged_on_a_linear_one():
+    own = {"frontend": "waves", "encoder": "cpc-small"}
+    values = {"CPC adv-55": [0.52, 0.54, 0.53], "CPC": [0.50, 0.50, 0.50]}
+    table = evaluations([one | own for one in study(**values)])
+    found = other_paper("cpc", "cpc-adversary-further", table)
+    assert found["verdict"] == "reproduced" and found["mean"] == pytest.approx(3)
+    assert "a linear classifier, the paper's has a hidden layer" in found["limits"]
+
+
+def test_a_claim_of_augmented_learning_with_a_relative_size():
+    """4 % of the supervised F1 are no 4 points: 2, 3 and 1 points have the claimed sign, and
+    reach 0 (2 -+ 4.3027 / 1.732 = -0.48)."""
+    tuned = {"setting": "fine-tuned", "frontend": "mel"}
+    records = [one | tuned for one in study(**{"COLA stretch+mask": [0.82, 0.83, 0.81]})]
+    scratch = study(untrained=[0.80, 0.80, 0.80])
+    records += [one | tuned | {"frontend": "linear"} for one in scratch]
+    found = other_paper("augmented", "aug-four-percent", evaluations(records))
+    assert found["verdict"] == "inconclusive" and np.isnan(found["stated"])
+    assert found["mean"] == pytest.approx(2) and found["low"] == pytest.approx(-0.484, abs=1e-3)
+    assert "only the sign is judged" in found["limits"] and "4 % of Supervised" in found["paper"]
+
+
+def test_a_claim_of_audio2vec_across_corpora():
+    """SG is pretrained on longer clips of another corpus, Triplet and AutoEncoder are not."""
+    own = {"frontend": "mel", "encoder": "audio2vec"}
+    values = {"Triplet": [0.55, 0.55], "AutoEncoder": [0.5, 0.5]}
+    records = [one | own for one in study(**values)]
+    sliced = {"SG": [0.71, 0.69], "CBoW": [0.61, 0.59], "TemporalGap": [0.62, 0.58]}
+    records += [one | own | {"corpus": "scenes"} for one in study(**sliced)]
+    recipes = {name: {"corpus": "scenes"} for name in sliced}
+    profile = SimpleNamespace(**vars(SMALL) | {"recipes": recipes})
+    found = other_paper("audio2vec", "a2v-sg-musan", evaluations(records), profile)
+    # the weakest: SG - CBoW is 10 in either seed, SG - TemporalGap 9 and 11: 10 -+ 12.7
+    assert found["ours"].startswith("SG@corpus=scenes - TemporalGap@corpus=scenes: +10.0 [-2.7,")
+    assert found["verdict"] == "inconclusive"
+    without = other_paper("audio2vec", "a2v-sg-musan", evaluations(records))
+    assert without["verdict"] == "not tested"

@@ -63,6 +63,13 @@ class Opened:
         rows = [each for each in (self.table, pretext(self.pretrainings)) if len(each)]
         return verdicts.judge(pd.concat([self.table[:0], *rows]), chosen, self.profile)
 
+    def all_judged(self) -> pd.DataFrame:
+        """The claims of every paper; `source` is the paper's title."""
+        found = [
+            self.judged(name=name).assign(source=title) for name, title in paper.TITLES.items()
+        ]
+        return pd.concat(found, ignore_index=True)
+
     def standing(self) -> None:
         """Show what the profile's numbers are worth."""
         report.markdown(f"> {self.profile.standing}")

@@ -78,6 +78,14 @@ LAYOUTS = {
 }
 
 
+TITLES = {
+    "asg": "ASG",
+    "cpc": "CPC with an adversary",
+    "augmented": "Augmented contrastive learning",
+    "audio2vec": "Audio2Vec",
+}
+
+
 class PaperError(ValueError):
     """A cell or a claim that the paper's tables do not hold."""
 

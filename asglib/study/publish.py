@@ -18,6 +18,11 @@ from asglib.study.verdicts import WORST_FIRST, judge
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 BEHIND = {"2": "08", "3": "08", "4": "05", "2/4": "05", "5": "06", "6": "07"}  # table: notebook
+BEHIND_OTHERS = {  # paper: notebook
+    paper.TITLES["cpc"]: "09",
+    paper.TITLES["augmented"]: "10",
+    paper.TITLES["audio2vec"]: "11",
+}
 MARKS = "<!-- scorecard -->", "<!-- /scorecard -->"
 
 
@@ -29,6 +34,11 @@ def pages() -> dict[str, str]:
     """The report of each notebook number, as a link from its neighbours."""
     notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     return {path.stem[:2]: f"{path.stem}.html" for path in notebooks}
+
+
+def behind(judged: pd.DataFrame) -> pd.Series:
+    """The notebook on which each claim rests."""
+    return judged["source"].map(BEHIND_OTHERS).fillna(judged["table"].map(BEHIND))
 
 
 def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
