@@ -138,10 +138,12 @@ def _error(step: Callable[[], object]) -> str | None:
     return None
 
 
-def needs(run: Run) -> list[str]:
+def needs(run: Run | None) -> list[str]:
     """What a run needs: its set, its encoder's corpus, and training clips for one batch."""
+    if run is None:
+        return []
     if isinstance(run, Evaluation):
-        return [run.data_set, *(needs(run.pretraining) if run.pretraining else [])]
+        return list(dict.fromkeys([run.data_set, *needs(run.pretraining)]))
     whole = run.epochs and not run.clips_per_epoch
     return [run.corpus, *([f"{run.corpus}, {run.batch} clips"] if whole else [])]
 
