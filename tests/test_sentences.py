@@ -64,6 +64,8 @@ def test_methods_are_told_on_their_own_moves_beside_none():
     told = sentences.own_moves(cells(*lines))
     assert "each method on its own move: **FT** 0.40, NONE 0.90." in told
     assert told.endswith("ASG, which draws one of three: FT 0.50.")
+    alone = sentences.own_moves(cells(("ASG", "FT", 0.5), ("ASG", "ST", 1.0)))
+    assert alone == "ASG, which draws one of three: FT 0.50."
     assert sentences.own_moves(cells()) == "Nothing is measured yet."
 
 

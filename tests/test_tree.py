@@ -211,7 +211,7 @@ def test_every_package_that_is_imported_is_declared():
 
 @pytest.mark.parametrize("how", [["check", "--quiet"], ["format", "--check", "--quiet"]])
 def test_ruff_has_nothing_to_say(how):
-    command = [sys.executable, "-m", "ruff", *how, "asglib", "tests", "benchmarks"]
+    command = [sys.executable, "-m", "ruff", *how, "asglib", "tests", "benchmarks", "notebooks"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from asglib.config import SENSITIVITY, SETTINGS, Evaluation, Frontend, Pretraining
@@ -187,15 +188,20 @@ def shown_encoders(profile: Profile) -> list[Evaluation]:
     """The encoders that are looked into themselves: untrained, NONE and ASG of the first seed."""
     methods = ("untrained", "NONE", "ASG")
     profile = replace(profile, seeds=profile.seeds[:1])
-    return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
+    scored = [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
+    return scored + measured(profile, methods)
 
 
 def sensitivity(profile: Profile) -> list[Evaluation]:
-    """What the encoders of table 4 notice of a move, on clips of their own corpus."""
+    """What the encoders of table 4 notice of a move."""
     profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
-    measured = (f"{profile.pretraining.corpus}/",)  # no task
-    methods = ("untrained", *ABLATION)
-    return [e for m in methods for e in evaluations(profile, m, measured, SENSITIVITY)]
+    return measured(profile, ("untrained", *ABLATION))
+
+
+def measured(profile: Profile, methods: Iterable[str]) -> list[Evaluation]:
+    """What encoders notice of a move, on clips of their own corpus."""
+    corpus = (f"{profile.pretraining.corpus}/",)  # no task
+    return [e for m in methods for e in evaluations(profile, m, corpus, SENSITIVITY)]
 
 
 def everything(profile: Profile) -> list[Evaluation]:

@@ -23,6 +23,7 @@ from asglib.frontend import LogSpectrogram
 from asglib.methods.contract import Material
 from asglib.sensitivity import similarity_to_moved
 from asglib.study import figures, plans, runs
+from asglib.study.evaluator import Evaluator
 from asglib.study.profiles import Profile
 
 EVENT_CENTRE = 600.0  # Hz above its register: the middle of what most toy patterns occupy
@@ -46,6 +47,12 @@ def encoders(
         say(f"{record['run']}: {state}, pretrained in {cost}")
         records.append(record)
     return found, records
+
+
+def noticed(profile: Profile, names: Iterable[str], seed: int, workspace: Workspace) -> list[dict]:
+    """The records of what the profile's encoders notice of a move: found, or measured now."""
+    asked = plans.measured(replace(profile, seeds=(seed,)), names)
+    return [Evaluator(e.pretraining, workspace)(e) for e in asked]
 
 
 def toy_clips(workspace: Workspace, split: str) -> tuple[Tensor, pd.DataFrame]:

@@ -18,9 +18,9 @@ def listed(values: Mapping, form: str = "{}") -> str:
     """Names with their values.
 
     >>> listed({"FT": 2.24, "SF": 1.3}, "{:+.1f}")
-    'FT +2.2, SF +1.3'
+    'FT +2.2; SF +1.3'
     """
-    return ", ".join(f"{name} {form.format(value)}" for name, value in values.items())
+    return "; ".join(f"{name} {form.format(value)}" for name, value in values.items())
 
 
 def bullets(values: Mapping) -> str:
@@ -41,15 +41,14 @@ def limits(judged: pd.DataFrame) -> str:
     for claim in judged.itertuples():
         for limit in filter(None, claim.limits.split("; ")):
             ids.setdefault(limit, []).append(claim.id)
-    every = len(judged)
-    told = {limit: "all" if len(of) == every else ", ".join(of) for limit, of in ids.items()}
+    told = {limit: "all" if len(of) == len(judged) else ", ".join(of) for limit, of in ids.items()}
     return bullets(told)
 
 
 def seen(bands: Bands, unit: str = "percent", form: str = "{:.1f}") -> str:
     """The ends of every panel, for the alt text of a figure of bands."""
-    told = {title: extremes(cells, unit, form) for title, (cells, _) in bands.items()}
-    return ". ".join(f"{title}: {text}" for title, text in told.items())
+    told = [f"{title}: {extremes(cells, unit, form)}" for title, (cells, _) in bands.items()]
+    return ". ".join(told)
 
 
 def highest(cells: pd.DataFrame) -> str:
@@ -94,11 +93,16 @@ def own_moves(near: pd.DataFrame) -> str:
     kept = wide(near, "mean") if len(near) else pd.DataFrame()
     moves = [move for move in kept.columns if {move, "NONE"} <= set(kept.index)]
     own = [f"**{m}** {kept.loc[m, m]:.2f}, NONE {kept.loc['NONE', m]:.2f}" for m in moves]
-    told = f"Similarity to the unmoved clip, each method on its own move: {'; '.join(own)}."
-    if "ASG" not in kept.index:
-        return told if own else "Nothing is measured yet."
-    mixed = kept.loc["ASG"].drop("ST")
-    return f"{told} ASG, which draws one of three: {listed(mixed, '{:.2f}')}."
+    told = []
+    if own:
+        told += [
+            "Similarity to the unmoved clip, each method on its own move:",
+            f"{'; '.join(own)}.",
+        ]
+    if "ASG" in kept.index:
+        mixed = listed(kept.loc["ASG"].drop("ST"), "{:.2f}")
+        told.append(f"ASG, which draws one of three: {mixed}.")
+    return " ".join(told) or "Nothing is measured yet."
 
 
 def costs(records: Sequence[Mapping], methods: Sequence[str]) -> pd.DataFrame:
