@@ -143,7 +143,9 @@ def test_a_system_is_chosen_by_all_that_it_is():
     assert values("ASG") == {0.8} and values("ASG@frontend=mel") == {0.1}
     assert values("ASG", setting="fine-tuned") == {0.2} and values("NONE") == set()
     assert as_system("ASG@frontend=mel", frontend="linear")["frontend"] == "mel"
-    with pytest.raises(ResultsError, match="A setting is one of frozen, fine-tuned, pretext, got 'tuned'"):
+    with pytest.raises(
+        ResultsError, match="A setting is one of frozen, fine-tuned, pretext, got 'tuned'"
+    ):
         values("ASG", setting="tuned")
 
 
