@@ -194,11 +194,14 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
 
 
 def _collapsed(record: dict) -> bool:
-    """Whether a training ended with all embeddings alike, or with a task no better than chance."""
+    """Whether a training made all embeddings alike, or ended with a task no better than chance.
+
+    Some networks begin with a small spread: it counts where training took nine tenths of it.
+    """
     if not record["steps"]:
         return False
-    spread, ranked = record["measured"]["spread"][-1], record["seen"].get("ranked", 1.0)
-    return spread < COLLAPSED or ranked < RANKED
+    spread, ranked = record["measured"]["spread"], record["seen"].get("ranked", 1.0)
+    return spread[-1] < min(COLLAPSED, spread[0] / 10) or ranked < RANKED
 
 
 def _thinned(log: training.Log, steps_per_epoch: float) -> dict[str, list[float]]:

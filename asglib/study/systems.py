@@ -88,7 +88,7 @@ def few_steps(frames: int, cpc_encoder: str, cpc_frames: int, batch: int, scenes
     families = {
         "COLA": mel,
         "BYOL-A": mel,
-        # in bf16 its loss was once nan on a CPU, as convolutions there read unwritten memory (D8)
+        # in bf16 its loss was once nan on a CPU; the reason was not found (D8)
         "CPC": common | {"encoder": cpc_encoder, "frames": cpc_frames, "precision": "fp32"},
         "Audio2Vec": slices,
         "slow": slices,
