@@ -20,6 +20,7 @@ from asglib.evaluation import Task, fine_tuned
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.processes import Machine
+from asglib.study import runs
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -236,7 +237,9 @@ QUICK = Downstream(epochs=3, drop_epoch=2)
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
     """A workspace for tiny runs; what one test has computed, the next one finds."""
-    return Workspace(None, tmp_path_factory.mktemp("study"))
+    workspace = Workspace(None, tmp_path_factory.mktemp("study"))
+    runs.run_name(TINY, workspace)  # makes the cache that some tests look into first
+    return workspace
 
 
 def asked(task="direction", pretraining=TINY, setting="frozen", **changes):

@@ -173,6 +173,7 @@ def test_a_validation_part_is_neither_trained_on_nor_tested(study, monkeypatch):
     split, targets = np.array(["train", "valid", "test", "train"]), torch.tensor([0, 1, 1, -1])
     train, test = evaluation.parts(split, targets)
     assert train.tolist() == [0] and test.tolist() == [2]
+    assert set(runs.evaluated(asked(), study).rows.split) == {"train", "test"}
 
 
 def test_clips_are_scored_by_the_mean_of_their_segments_probabilities():
