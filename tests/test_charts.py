@@ -32,6 +32,7 @@ def record(method, task, seed, percent, frontend="linear", corpus="toy", setting
         "profile": "small",
         "method": method,
         "frontend": frontend,
+        "encoder": "tiny",
         "corpus": corpus,
         "data_set": "toy",
         "task": task,
