@@ -101,8 +101,8 @@ def percent(side: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def _clips(side: pd.DataFrame, key: str, seed: int) -> pd.DataFrame | None:
     """One seed's test clips on one task: clip, part (of one file), group, points."""
     row = side[(side["key"] == key) & (side["seed"] == seed)].iloc[0]
-    if not row["correct"] or not row["clips"]:
-        return None
+    if not all(np.ndim(row[name]) and len(row[name]) for name in ("correct", "clips")):
+        return None  # a metric that is no mean over clips, or a number of the pretraining itself
     clips = pd.DataFrame({"clip": row["clips"], "points": 100.0 * np.array(row["correct"])})
     groups = pd.Series(row["groups"] or "", clips.index).astype(str)
     clips["group"] = groups.where(groups != "", clips["clip"])
