@@ -98,6 +98,11 @@ def pretrain(
     if not config.settings.pads:
         length = config.settings.samples(config)
         chosen = [i for i in range(every) if clips.samples(i) >= length]
+        if not chosen:
+            raise TrainingError(
+                f"{config.method} needs clips of {length / 16_000:.2f} s, and none of the {every} "
+                f"of {config.corpus} is as long; pretrain it on another corpus."
+            )
         clips, labels = Chosen(clips, chosen), None if labels is None else labels[chosen]
     rirs = None if rirs is None else rirs.to(machine.device)
     method = started(config, clips, labels, classes, rirs).to(machine.device)
