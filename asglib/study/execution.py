@@ -19,8 +19,8 @@ from asglib.study.pool import StudyError
 
 AT_ONCE = 2  # notebooks that are executed at a time, each with its share of the cores
 # JSON and not papermill's command line: YAML reads 1e-05 as text. What a killed kernel leaves, its
-# connection file, goes with the batch's folder. Two kernels that start at once may draw one port; the
-# one that dies of it before its first cell is started again.
+# connection file, goes with the batch's folder. Two kernels that start at once may draw one port;
+# the one that dies of it before its first cell is started again.
 EXECUTE = """
 import json, sys, tempfile, papermill
 tempfile.tempdir = sys.argv[2]
