@@ -9,7 +9,7 @@ from asglib.study.runs import _collapsed
 from asglib.study.tables import differences
 
 
-def run(method="CPC", seed=0, spread=0.3, ranked=0.62, **changes):
+def run(method="CPC", seed=0, spread=0.3, ranked=0.62, before=0.1, **changes):
     base = {
         "kind": "pretraining",
         "run": f"{method}-{seed}",
@@ -26,7 +26,7 @@ def run(method="CPC", seed=0, spread=0.3, ranked=0.62, **changes):
         "steps": 60,
         "seconds": 30.0,
         "final_loss": 1.5,
-        "measured": {"spread": [0.1, spread]},
+        "measured": {"spread": [before, spread]},
         "seen": {} if ranked is None else {"ranked": ranked},
     } | changes
     return base | {"collapsed": _collapsed(base)}
@@ -36,8 +36,11 @@ def run(method="CPC", seed=0, spread=0.3, ranked=0.62, **changes):
     ("changes", "collapsed"),
     [
         ({}, False),
-        ({"spread": 0.019}, True),
-        ({"spread": 0.021, "ranked": None}, False),
+        ({"spread": 0.0099}, True),
+        ({"spread": 0.0101, "ranked": None}, False),  # training left more than a tenth of it
+        ({"spread": 0.019, "before": 0.5}, True),
+        ({"spread": 0.021, "before": 0.5, "ranked": None}, False),
+        ({"spread": 0.001, "before": 0.0005, "ranked": None}, False),  # it began as narrow
         ({"ranked": 0.359}, True),
         ({"ranked": 0.361}, False),
         ({"spread": 0.001, "steps": 0, "ranked": None}, False),  # nothing was trained
