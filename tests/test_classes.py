@@ -267,19 +267,6 @@ def test_verdicts_differ_in_colour_and_marker_and_an_empty_scorecard_says_so():
     assert why(figures.claims_chart(scorecard().tail(1))) == "no claim is measured"
 
 
-@pytest.mark.parametrize("kind", [dict, pd.Series])
-def test_the_bar_of_verdicts_is_as_long_as_their_counts(kind):
-    counts = {"not tested": 3, "reproduced": 2, "inconclusive": 0, "partly": 5}
-    fig = figures.verdict_bar(kind(counts))
-    bars = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
-    assert bars == [(0, 2), (2, 5), (7, 3)]
-    told = [text.get_text() for text in fig.legends[0].get_texts()]
-    assert told == ["2 reproduced", "5 partly", "3 not tested"]
-    assert [text.get_text() for text in fig.axes[0].texts] == ["2", "5", "3"]
-    colours = [to_rgb(bar.get_facecolor()) for bar in fig.axes[0].patches]
-    assert colours == [to_rgb(VERDICTS[word][0]) for word in ("reproduced", "partly", "not tested")]
-
-
 def test_without_cells_or_curves_the_figure_says_why():
     nothing = pd.DataFrame(columns=["row", "column", "mean", "low", "high", "n", "unit", "note"])
     assert why(figures.dot_intervals({"frozen": (nothing, None)}, "points")) == "nothing is tested"

@@ -109,7 +109,9 @@ def test_comments_docstrings_and_the_words_of_errors_change_nothing(library):
     batches = library / "batches.py"
     batches.write_text(batches.read_text().replace("use a smaller batch", "take fewer clips"))
     config = library / "config.py"
-    config.write_text(config.read_text().replace("it was pretrained with", "of its training"))
+    words = config.read_text().replace("it was pretrained with", "of its training")
+    assert 'between("batch"' in words
+    config.write_text(words.replace('between("batch"', 'between("clips of a batch"'))
     after = [version(*entry) for entry in (PRETRAINING, SUPERVISED, EVALUATION, SENSITIVITY)]
     assert after == before
 

@@ -7,7 +7,7 @@ from asglib import study
 from asglib.config import SENSITIVITY, ConfigError
 from asglib.data.workspace import Workspace
 from asglib.study import opened, plans, pool
-from asglib.study.profiles import SMOKE
+from asglib.study.profiles import SMOKE, profile
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def test_an_unknown_name_is_told_the_known_ones():
 
 def test_every_plan_can_be_opened_by_name(table_6):
     for name in plans.PLANS:
-        study.open(name, "smoke:0", Workspace(), strict=False)
+        found = study.open(name, "smoke:0", Workspace(), strict=False)
+        assert found.planned and found.planned == plans.PLANS[name](profile("smoke:0"))
 
 
 def test_a_failed_run_stops_a_strict_notebook_and_is_named_by_one_that_is_not(table_6):

@@ -69,8 +69,11 @@ def skeleton(source: str) -> ast.AST:
             node.body = body[1:] or [ast.Pass()]
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             node.exc = node.exc.func
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "need":
+        called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if called == "need":
             node.args = node.args[:1]
+        if called in ("between", "one_of"):  # the name of the value in their sentence
+            node.args = node.args[1:]
     return tree
 
 

@@ -55,7 +55,7 @@ _few_steps = Pretraining(
     clips_per_epoch=2_048,
     lr_per_256=4.0,  # few steps: what a short trial on the embedded corpus wanted, D19
 )
-# the rate of the supervised model, found on held-out training clips of the embedded corpus, D53
+# the supervised model's rate, from one trial on held-out clips of the embedded corpus, D53
 _supervised = {"optimizer": "adamw", "lr_per_256": 0.04}
 _toy_tasks = ("toy/pattern", "toy/register", "toy/direction", "toy/order")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -169,14 +168,3 @@ def label(row) -> str:
     corpus = f", pretrained on {row['corpus']}" if row["corpus"] else ""
     made = f"{row['method']} ({row['frontend']}, {row['setting']}{corpus})"
     return f"{made} on {row['key']}, seed {row['seed']},"
-
-
-def missing_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """The holes: what another method, task or seed of a front end, corpus and setting has."""
-    shared = ["frontend", "corpus", "setting"]
-    holes = []
-    for names, rows in table.groupby(shared, sort=False):
-        there = set(zip(rows["method"], rows["key"], rows["seed"]))
-        wanted = product(*(rows[name].unique() for name in ("method", "key", "seed")))
-        holes += [(*names, *one) for one in wanted if one not in there]
-    return pd.DataFrame(holes, columns=[*shared, "method", "key", "seed"])

@@ -6,7 +6,6 @@ from asglib.study.figures.results import (
     confusion_matrices,
     dot_intervals,
     embedding_maps,
-    verdict_bar,
 )
 from asglib.study.figures.style import look, looks, theme
 from asglib.study.figures.trainings import ranked_against_loss

@@ -231,21 +231,3 @@ def _in_words(claims: pd.DataFrame) -> list[str]:
         short = textwrap.shorten(claim, 2 * LETTERS - 15 - len(name), placeholder=" ...")
         found.append(textwrap.fill(short + name, LETTERS, break_on_hyphens=False))
     return found
-
-
-@drawn
-def verdict_bar(counts: Mapping[str, int]) -> Figure:
-    """One bar of all claims, a part a verdict; numbers and words stand in the legend too."""
-    fig, axis = single(10, 1.1)
-    left = 0
-    for word, (hue, _) in VERDICTS.items():
-        count = counts.get(word, 0)
-        if count:
-            edge = {"edgecolor": "white", "linewidth": 1.5}
-            bar = axis.barh(0, count, left=left, color=hue, label=f"{count} {word}", **edge)
-            axis.bar_label(bar, label_type="center", color="black", fontweight="bold")
-            left += count
-    axis.set(xlim=(0, max(left, 1)))
-    axis.set_axis_off()
-    one_legend(fig)
-    return fig
