@@ -16,7 +16,9 @@ The method                    imports nothing of data/ or study/
    batches                    which clips a step takes, and crops of them (3.2, 3.4)
    sensitivity                what an encoder notices of a move (1)
    processes, training        LARS, schedule, the loop, exact resume, several processes (2.3, 3.2)
-   metrics, evaluation        frozen and fine-tuned; scores per clip (3.2)
+   memory                     bytes of a step, and recomputing where they are too many
+   metrics, evaluation        frozen: a linear layer; scores per clip (3.2)
+   fine_tuning                encoder and linear layer together (3.2)
    methods/                   one file a method: loss = method(batch, generator), and its numbers
 data/                         releases to indexes, files to clips (3.1); imports nothing of study/
 study/                        plans, runs, tables, verdicts, figures, reports

@@ -125,7 +125,7 @@ class Batches(Dataset):
         batch = self.order[1][part * self.config.batch : (part + 1) * self.config.batch]
         return batch[self.rank :: self.world]
 
-    def __getitem__(self, step: int) -> tuple[Batch, list[str]]:
+    def __getitem__(self, step: int) -> tuple[Batch, list[dict]]:
         settings, epoch = self.config.settings, step // self.steps_per_epoch
         crops, kept, failed = random_crops(
             self.clips,
@@ -140,7 +140,7 @@ class Batches(Dataset):
 
 def random_crops(
     clips: Clips, numbers: np.ndarray, length: int, count: int, seed: Callable[[int], list[int]]
-) -> tuple[Tensor, Tensor, list[str]]:
+) -> tuple[Tensor, Tensor, list[dict]]:
     """`count` random crops of each clip: ([B, count, length], the clips [B], why others are none).
 
     BatchError when fewer than two can be decoded.
@@ -151,9 +151,10 @@ def random_crops(
         try:
             crops.append([clips.crop(number, length, rng) for _ in range(count)])
         except AudioError as error:
-            failed.append(str(error))
+            failed.append({"path": clips.path(number), "reason": str(error)})
             continue
         kept.append(number)
     if len(kept) < min(2, len(numbers)):
-        raise BatchError(f"fewer than two clips of a batch can be decoded; first: {failed[0]}")
+        first = failed[0]["reason"]
+        raise BatchError(f"fewer than two clips of a batch can be decoded; first: {first}")
     return torch.from_numpy(np.array(crops, dtype=np.float32)), torch.tensor(kept), failed

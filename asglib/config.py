@@ -137,6 +137,7 @@ class Downstream:
     aggregate: str = "mean"  # of a clip's segments, D18; Audio2Vec 4: "naive Bayes"
     last: int | None = None  # fine-tuned: only so many last layers of the encoder; None: all
     max_clips: int | None = None  # None: every clip (3.2); else a seeded draw of so many a split
+    folds: bool = False  # frozen only: every fold is the test part once, their clips pooled, D54
 
     def __post_init__(self):
         between("downstream.epochs", self.epochs, 1)
@@ -175,6 +176,7 @@ class Evaluation:
         one_of("setting", self.setting, (*SETTINGS, SENSITIVITY))
         pre = self.pretraining
         need(pre is not None or self.setting == "frozen", "the spectrogram cannot be fine-tuned.")
+        need(not self.training.folds or self.setting == "frozen", "only frozen takes all folds.")
         need(
             pre is None or pre.frontend == self.frontend,
             "an encoder is evaluated on the front end it was pretrained with.",

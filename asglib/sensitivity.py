@@ -17,10 +17,10 @@ MEASURED_CLIPS = 64
 COLLAPSED = 0.02  # spread of embeddings below which an encoder tells nothing apart
 
 
-def centres(clips: Clips, samples: int, failed: list[str] | None = None) -> Tensor:
+def centres(clips: Clips, samples: int, failed: list[dict] | None = None) -> Tensor:
     """The first segment of MEASURED_CLIPS clips spread over the rows: [MEASURED_CLIPS, N].
 
-    Clips that cannot be decoded are left out; `failed` takes the reasons.
+    Clips that cannot be decoded are left out; `failed` takes their paths and the reasons.
     """
     failed = [] if failed is None else failed
     chosen = np.linspace(0, len(clips) - 1, min(MEASURED_CLIPS, len(clips))).astype(int)
@@ -29,7 +29,7 @@ def centres(clips: Clips, samples: int, failed: list[str] | None = None) -> Tens
         try:
             waves.append(audio.segments(clips.whole(number), samples)[0])
         except AudioError as error:
-            failed.append(str(error))
+            failed.append({"path": clips.path(number), "reason": str(error)})
     return torch.from_numpy(np.stack(waves))
 
 

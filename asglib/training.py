@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
-from asglib import encoder, processes, sensitivity
+from asglib import encoder, memory, processes, sensitivity
 from asglib.audio import AudioError, Clips
 from asglib.batches import Batch, Batches, Chosen
 from asglib.config import ConfigError, Pretraining, seed_of
@@ -39,7 +39,7 @@ class Log:
     loss: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
     measured: list[dict] = field(default_factory=list)  # before the first step, after each epoch
-    failed: list[str] = field(default_factory=list)
+    failed: list[dict] = field(default_factory=list)  # path and reason
     too_short: int = 0  # clips that a method which pads none leaves out
 
 
@@ -109,6 +109,9 @@ def pretrain(
     waves = sensitivity.centres(clips, config.samples).to(machine.device)
     batches = Batches(config, clips, labels, *processes.rank_and_world())
     warmup = round(config.warmup_epochs * batches.steps_per_epoch)
+    amp = processes.precision(config.precision, machine.device, config.frames) == "bf16"
+    world = processes.rank_and_world()[1]
+    memory.fit(config, method.encoder.network, machine.device, world, amp)
     training = Training(
         method,
         optimizer(method, config),
@@ -116,7 +119,7 @@ def pretrain(
         lambda step: learning_rate(step, len(batches), warmup, config.lr),
         config.seed,
         repr(config),
-        processes.precision(config.precision, machine.device, config.frames) == "bf16",
+        amp,
         lambda: sensitivity.geometry(method, waves),
     )
     log = optimise(training, checkpoint, machine)
@@ -178,7 +181,7 @@ def optimise(t: Training, checkpoint: Path, machine: Machine) -> Log:
         loss = _loss(t, model, batch.to(machine.device), step)
         unread.append(loss.detach())
         log.rate.append(t.rate(step))
-        log.failed += [reason for reason in failed if reason not in log.failed]
+        log.failed += [clip for clip in failed if clip not in log.failed]
         due = time.monotonic() - saved > CHECKPOINT_SECONDS
         if ended or due or len(unread) == every:
             _read(unread, log, epoch, batch)

@@ -16,7 +16,8 @@ from asglib.config import Downstream, Evaluation, Frontend, Positives, Pretraini
 from asglib.data.clips import Clips
 from asglib.data.workspace import Workspace
 from asglib.encoder import build
-from asglib.evaluation import Task, fine_tuned
+from asglib.evaluation import Task
+from asglib.fine_tuning import fine_tuned
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.processes import Machine

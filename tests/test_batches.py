@@ -191,7 +191,7 @@ def test_what_cannot_be_decoded_is_left_out_and_named_and_labels_stay_with_their
     drawn = np.concatenate([batches.numbers(step) for step in range(2)]).tolist()
     assert seen == [number for number in drawn if number]
     assert len(reasons) == drawn.count(0)
-    assert all("broken.wav: cannot be decoded" in reason for reason in reasons)
+    assert all("broken.wav: cannot be decoded" in clip["reason"] for clip in reasons)
 
 
 def test_a_batch_of_fewer_than_two_clips_is_none(partly_broken):

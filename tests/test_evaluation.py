@@ -22,11 +22,12 @@ from conftest import (
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from asglib import audio, evaluation, metrics
+from asglib import audio, evaluation, fine_tuning, metrics
 from asglib.config import FINE_TUNING, Downstream
 from asglib.data import clips as clips_file
 from asglib.encoder import build
-from asglib.evaluation import Crops, Segments, SpectrogramControl, Task, embed, train_linear
+from asglib.evaluation import Segments, SpectrogramControl, Task, embed, train_linear
+from asglib.fine_tuning import Classifier, Crops
 from asglib.frontend import LogSpectrogram
 from asglib.metrics import per_clip
 
@@ -185,6 +186,22 @@ def test_trained_and_tested_are_the_labelled_rows_of_these_splits_and_no_others(
     assert train.tolist() == [0, 3, 6] and test.tolist() == [2, 4]
 
 
+def test_every_fold_is_the_test_part_once_and_a_clip_without_a_fold_is_in_none():
+    fold = np.array([2, 1, 3, 2, -1, 1])
+    found = evaluation.folds(fold, torch.tensor([0, 1, 0, -1, 1, 0]))
+    assert [(a.tolist(), b.tolist()) for a, b in found] == [
+        ([0, 2], [1, 5]),
+        ([1, 2, 5], [0]),
+        ([0, 1, 5], [2]),
+    ]
+
+
+def test_pooled_clips_keep_their_scores():
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.5, 0.5]])
+    scores, rows = evaluation.pooled([(a, np.array([7])), (b, np.array([1, 2]))])
+    assert rows.tolist() == [7, 1, 2] and scores.tolist() == [*a.tolist(), *b.tolist()]
+
+
 # --- linear evaluation ---------------------------------------------------------------------------
 
 
@@ -304,7 +321,7 @@ def two_pitches(tmp_path_factory):
     return [write(folder / f"{i}.wav", wave) for i, wave in enumerate(waves)]
 
 
-class Model(evaluation.Classifier):
+class Model(Classifier):
     """The classifier of the last fine-tuning."""
 
     last_one = None
@@ -316,7 +333,7 @@ class Model(evaluation.Classifier):
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr(evaluation, "Classifier", Model)
+    monkeypatch.setattr(fine_tuning, "Classifier", Model)
     return lambda: Model.last_one
 
 

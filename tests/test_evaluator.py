@@ -176,6 +176,25 @@ def test_a_validation_part_is_neither_trained_on_nor_tested(study, monkeypatch):
     assert set(runs.evaluated(asked(), study).rows.split) == {"train", "test"}
 
 
+def test_with_all_folds_every_clip_is_tested_once_by_a_classifier_that_never_saw_it(
+    study, monkeypatch
+):
+    whole = corpus.load("toy-a", study)
+    fold = np.arange(len(whole.rows)) % 3
+    other = replace(whole, rows=whole.rows.assign(fold=fold))
+    monkeypatch.setattr(runs, "load", lambda names, workspace: other)
+    tasks, frozen = [], evaluation.frozen
+    monkeypatch.setattr(evaluation, "frozen", lambda *args: tasks.append(args[1]) or frozen(*args))
+    config = asked(pretraining=None, training=replace(QUICK, epochs=1, folds=True))
+    record = evaluate(config, study)
+    assert sorted(record["clips"]) == sorted(other.rows.path)
+    assert len(tasks) == 3
+    for number, task in enumerate(tasks):
+        assert set(fold[task.test]) == {number} and number not in fold[task.train]
+    labels = other.rows.set_index("path").loc[record["clips"], config.task]
+    assert [record["classes"][label] for label in record["labels"]] == labels.tolist()
+
+
 def test_clips_are_scored_by_the_mean_of_their_segments_probabilities():
     """Logits 4 and -1: the mean of the probabilities is below a half, of the logits above it."""
     task = evaluation.Task(None, torch.tensor([0, 1]), np.array([0]), np.array([1]), 2, 1)

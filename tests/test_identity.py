@@ -17,6 +17,7 @@ from asglib.study import identity
 PRETRAINING = ("asglib.training", "asglib.methods.asg", "asglib.data.clips")
 SUPERVISED = ("asglib.training", "asglib.methods.supervised", "asglib.data.clips")
 EVALUATION = ("asglib.evaluation", "asglib.data.clips")
+FINE_TUNING = ("asglib.fine_tuning", "asglib.data.clips")
 SENSITIVITY = ("asglib.sensitivity", "asglib.data.clips")
 DECIDES = [  # file, function, entry whose version must change
     ("audio", "crop", PRETRAINING),
@@ -41,7 +42,7 @@ DECIDES = [  # file, function, entry whose version must change
     ("methods/supervised", "mixup", SUPERVISED),
     ("methods/supervised", "spec_augment", SUPERVISED),
     ("methods/asg", "scroll", PRETRAINING),
-    ("encoder", "embed", EVALUATION),
+    ("encoder", "embed", PRETRAINING),
     ("encoder", "standardise", PRETRAINING),
     ("networks", "tiny", PRETRAINING),
     ("config", "frames", EVALUATION),
@@ -51,6 +52,12 @@ DECIDES = [  # file, function, entry whose version must change
     ("evaluation", "rate", EVALUATION),
     ("evaluation", "clip_scores", EVALUATION),
     ("evaluation", "parts", EVALUATION),
+    ("evaluation", "folds", EVALUATION),
+    ("evaluation", "pooled", EVALUATION),
+    ("fine_tuning", "fine_tuned", FINE_TUNING),
+    ("fine_tuning", "logits", FINE_TUNING),
+    ("training", "optimise", FINE_TUNING),
+    ("evaluation", "clip_scores", FINE_TUNING),
     ("metrics", "per_clip", EVALUATION),
     ("metrics", "outcome", EVALUATION),
     ("sensitivity", "similarity_to_moved", SENSITIVITY),

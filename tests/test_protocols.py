@@ -6,9 +6,11 @@ import torch
 from conftest import gen
 from torch import nn
 
-from asglib import audio, encoder, evaluation, metrics
+from asglib import audio, encoder, metrics
+from asglib.batches import Batch
 from asglib.config import ConfigError, Downstream, Frontend
-from asglib.evaluation import Classifier, head, network_parts, train_linear
+from asglib.evaluation import head, train_linear
+from asglib.fine_tuning import Classifier, network_parts
 
 
 def test_overlapping_segments_stand_half_a_length_apart_and_the_last_ends_with_the_clip():
@@ -80,7 +82,7 @@ def test_only_the_last_parts_are_trained_and_the_others_keep_their_statistics():
     expected = ("encoder.network.layers.4.", "encoder.network.last.", "head.")
     assert trained and all(name.startswith(expected) for name in trained)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    batch = evaluation.Batch(
+    batch = Batch(
         0.1 * torch.randn(8, 1, 10_240, generator=gen()), torch.arange(8), torch.arange(8) % 3
     )
     optim = torch.optim.Adam([w for w in model.parameters() if w.requires_grad], 1e-2)

@@ -65,6 +65,7 @@ OF_TRAINING = {
     "aggregate": "naive Bayes",
     "last": 1,
     "max_clips": 20,
+    "folds": True,
 }
 
 
@@ -91,6 +92,17 @@ def test_every_field_of_an_evaluation_changes_its_name_and_the_encoders_too(stud
     others += [asked("", setting=SENSITIVITY)]
     found = names([asked(), *others], study)
     assert len(set(found)) == len(found)
+
+
+def test_the_folds_of_the_clips_are_in_the_name_where_they_decide(study, monkeypatch):
+    whole, found = corpus.load("toy-a", study), []
+    for fold in (whole.rows.index % 3, whole.rows.index % 2):
+        other = replace(whole, rows=whole.rows.assign(fold=fold))
+        monkeypatch.setattr(runs, "load", lambda names, workspace, other=other: other)
+        configs = [asked(training=replace(QUICK, folds=folds)) for folds in (True, False)]
+        found.append(names(configs, study))
+    (folded, usual), (other_folds, still) = found
+    assert folded != other_folds and usual == still
 
 
 def test_kinds_of_settings_with_the_same_numbers_are_told_apart(study, monkeypatch):

@@ -247,7 +247,8 @@ def test_what_cannot_be_decoded_is_named_once(tones, tmp_path, undecoded):
     broken = write(tmp_path / "broken.wav", np.full(8_000, np.nan))
     _, log = run_small([broken, *tones[:15]], tmp_path / "run")
     assert len(log.loss) == 4 and np.isfinite(log.loss).all()
-    assert len(log.failed) == 1 and log.failed[0].startswith(f"{broken}: has samples that are not")
+    assert [clip["path"] for clip in log.failed] == [str(broken)]
+    assert log.failed[0]["reason"].startswith(f"{broken}: has samples that are not")
 
 
 def test_a_batch_of_broken_files_stops_the_run(tones, tmp_path, undecoded):

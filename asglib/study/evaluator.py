@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
 import torch
 
-from asglib import evaluation, metrics, processes, sensitivity
+from asglib import evaluation, fine_tuning, metrics, processes, sensitivity
 from asglib.config import SENSITIVITY, Evaluation, Pretraining
 from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus
@@ -71,7 +72,7 @@ class Evaluator:
         return self.read[key]
 
     def _sensitivity(self, config: Evaluation, clips: Clips, network: Encoder) -> dict:
-        failed: list[str] = []
+        failed: list[dict] = []
         waves = sensitivity.centres(clips, self.pretraining.samples, failed).to(self.device)
         spectrograms = network.spectrogram(waves)
         return {
@@ -79,7 +80,7 @@ class Evaluator:
             "curves": sensitivity.curves(network, spectrograms),
             "shifts": list(sensitivity.SHIFTS),
             "clips": len(waves),
-            "skipped": clips.skipped + [{"path": "", "reason": reason} for reason in failed],
+            "skipped": clips.skipped + failed,
         }
 
     def _scored(self, config: Evaluation, corpus: Corpus, clips: Clips, folder: Path) -> dict:
@@ -87,18 +88,19 @@ class Evaluator:
         frames = config.training.frames(data_set.seconds)
         rows = corpus.rows.iloc[clips.keep].reset_index(drop=True)
         targets, classes = corpus.labels(rows, config.data_set, config.task)
-        train, test = evaluation.parts(rows.split.to_numpy(), targets)
-        if not len(train) or not len(test):
-            raise DataError(
-                f"{config.data_set}: {len(train)} training and {len(test)} test clips can be "
-                "decoded; both are needed."
-            )
-        scored = self._frozen if config.setting == "frozen" else self._fine_tuned
         samples = frames * config.frontend.hop
-        task = evaluation.Task(
-            clips, targets, train, test, len(classes), samples, config.training.overlap
-        )
-        scores, test, skipped = scored(config, task, folder)
+        tasks = [
+            evaluation.Task(
+                clips, targets, train, test, len(classes), samples, config.training.overlap
+            )
+            for train, test in _parts(config, rows, targets)
+        ]
+        if config.setting == "frozen":
+            scores, test, skipped = self._frozen(config, tasks)
+        else:
+            scores, test, skipped = self._fine_tuned(config, tasks[0], folder)
+        left_out = rows.file.isin([clip["path"] for clip in skipped]).to_numpy()
+        train = [row for row in tasks[0].train if not left_out[row]]
         labels = targets[test]
         hot = labels if labels.ndim == 2 else torch.nn.functional.one_hot(labels, len(classes))
         absent = [name for name, count in zip(classes, hot.sum(0).tolist()) if not count]
@@ -120,7 +122,8 @@ class Evaluator:
             },
         }
 
-    def _frozen(self, config: Evaluation, task: evaluation.Task, folder: Path):
+    def _frozen(self, config: Evaluation, tasks: list[evaluation.Task]):
+        task = tasks[0]
         drawn = config.data_set, config.training.max_clips, task.samples, task.overlap
         key = *drawn, config.frontend
         if key not in self.found:
@@ -132,13 +135,16 @@ class Evaluator:
                 )
             }
         segments = self.found[key]
-        scores, rows = evaluation.frozen(segments, task, config.training, config.seed, self.device)
-        return scores, rows, segments.skipped
+        scored = [
+            evaluation.frozen(segments, task, config.training, config.seed, self.device)
+            for task in tasks
+        ]
+        return *evaluation.pooled(scored), segments.skipped
 
     def _fine_tuned(self, config: Evaluation, task: evaluation.Task, folder: Path):
         frames = task.samples // config.frontend.hop
         precision = processes.precision(self.pretraining.precision, self.device, frames)
-        return evaluation.fine_tuned(
+        return fine_tuning.fine_tuned(
             self.trained[0],
             task,
             config.training,
@@ -167,3 +173,17 @@ class Evaluator:
             "setting": config.setting,
             "seed": config.seed,
         }
+
+
+def _parts(config: Evaluation, rows: pd.DataFrame, targets: torch.Tensor) -> list:
+    """(training rows, test rows) of one split or of every fold; DataError: one of them is empty."""
+    found = [evaluation.parts(rows.split.to_numpy(), targets)]
+    if config.training.folds:
+        found = evaluation.folds(rows.fold.to_numpy(), targets)
+    for train, test in found or [((), ())]:
+        if not len(train) or not len(test):
+            raise DataError(
+                f"{config.data_set}: {len(train)} training and {len(test)} test clips can be "
+                "decoded; both are needed."
+            )
+    return found

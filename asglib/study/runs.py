@@ -32,6 +32,11 @@ from asglib.study.identity import code_version
 from asglib.study.provenance import made_by
 
 RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
+ENTRIES = {  # the module that an evaluation goes through
+    "frozen": "asglib.evaluation",
+    "fine-tuned": "asglib.fine_tuning",
+    SENSITIVITY: "asglib.sensitivity",
+}
 LOGGED = 2_000  # steps of a training that its record keeps, evenly spaced
 
 
@@ -66,7 +71,8 @@ def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
         frames = config.training.frames(data_set.seconds)
         metric = data_set.tasks[config.task].metric
     data = corpus.fingerprint(corpus.rows, targets)
-    parts = digest(config, before, data, frames, metric, code_of(config))
+    folds = corpus.rows.fold.tolist() if config.training.folds else None
+    parts = digest(config, before, data, frames, metric, folds, code_of(config))
     return f"evaluate-{method}-{parts}"
 
 
@@ -74,8 +80,7 @@ def code_of(config: Pretraining | Evaluation) -> str:
     """The version of the code that this run goes through."""
     if isinstance(config, Pretraining):
         return code_version("asglib.training", type(config.settings).__module__, Clips.__module__)
-    entry = "sensitivity" if config.setting == SENSITIVITY else "evaluation"
-    return code_version(f"asglib.{entry}", Clips.__module__)
+    return code_version(ENTRIES[config.setting], Clips.__module__)
 
 
 @cache
@@ -165,7 +170,6 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         return  # the first process writes
     network = method.encoder
     save_checked(folder / "encoder.safetensors", lambda out: encoder.save_encoder(network, out))
-    undecoded = [{"path": "", "reason": reason} for reason in log.failed]
     record = made_by(device, began) | {
         "kind": "pretraining",
         "run": folder.name,
@@ -180,7 +184,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "classes": classes,
         "final_loss": log.loss[-1] if log.loss else None,
         "precision": processes.precision(config.precision, device, config.frames),
-        "skipped": clips.skipped + undecoded,
+        "skipped": clips.skipped + log.failed,
         "truncated": clips.truncated,
         "missing": corpus.missing,
         "too_short": log.too_short,
