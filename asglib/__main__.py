@@ -88,10 +88,16 @@ def pretrain(options: argparse.Namespace) -> None:
 
     from asglib import processes
     from asglib.config import need
+    from asglib.data import index
     from asglib.study import plans, profiles, runs
 
     workspace, world = workspace_of(options), int(os.environ.get("WORLD_SIZE", "1"))
-    run = plans.pretraining(profiles.profile(options.profile), options.method, options.seed)
+    corpus = options.corpus
+    if corpus and corpus not in index.DATASETS and Path(corpus).is_dir():
+        corpus, root = index.of_folder(Path(corpus))
+        workspace = replace(workspace, data=root)
+    profile = profiles.profile(options.profile)
+    run = plans.pretraining(profile, options.method, options.seed, corpus=corpus)
     need(
         run.batch >= 2 * world,
         f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "

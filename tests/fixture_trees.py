@@ -409,3 +409,14 @@ def dcase2013(root: Path) -> Path:
         "fold,index,original,filename\nfold3,1,x,bus01.wav\nfold5,2,y,park02.wav\n",
     )
     return folder
+
+
+def listed(root: Path, name: str, label: str, names: tuple[str, ...]) -> Path:
+    """A set with an index.csv: one train clip a name, one test clip."""
+    folder, lines = root / name, f"path,split,group,fold,seconds,{label},licence\n"
+    for number, value in enumerate((*names, names[0])):
+        split = "train" if number < len(names) else "test"
+        clip(folder / f"part/{number}.ogg")
+        lines += f"part/{number}.ogg,{split},g{number},{number % 5},0.2,{value},CC0\n"
+    text(folder / "index.csv", lines)
+    return folder

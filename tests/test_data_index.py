@@ -35,6 +35,13 @@ TREES = {
     "birds2018": fixture_trees.birds2018,
     "spoken_language": fixture_trees.spoken_language,
     "dcase2013": fixture_trees.dcase2013,
+    "open-pool": lambda root: fixture_trees.listed(root, "open-pool", "kind", ("music", "note")),
+    "ravdess": lambda root: fixture_trees.listed(
+        root, "ravdess-speech", "emotion,speaker", ("sad,a", "calm,b")
+    ),
+    "wake-words": lambda root: fixture_trees.listed(
+        root, "wake-words", "keyword", ("alexa", "jarvis")
+    ),
 }
 REAL = Path(os.environ.get("ASG_DATA", Path(__file__).parents[2] / "shared/data"))
 
@@ -73,6 +80,9 @@ def test_published_counts_add_up():
         "notes",
         "tut2018",
         "esc50",
+        "open-pool",
+        "ravdess",
+        "wake-words",
     ):
         counts = datasets.DATASETS[name].counts
         assert (
@@ -96,6 +106,9 @@ def test_published_counts_are_those_of_the_sources():
         "tut2018": (6_122, 0, 2_518),
         "spoken_language": (73_080, 0, 540),
         "dcase2013": (100, 0, 100),
+        "open-pool": (2_565, 0, 643),
+        "ravdess": (716, 0, 713),
+        "wake-words": (1_840, 0, 439),
     }
     classes = {
         "audioset": 527,

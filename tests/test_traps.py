@@ -31,6 +31,9 @@ TRAPS = {
         "shorter_than_usual": ["audio/-1oRfe0FQI8_000060.wav"],
     },
     "librispeech": {},
+    "open-pool": {},
+    "ravdess": {},
+    "wake-words": {},
     "speech_commands_v1": {
         "undecodable": ["_background_noise_/pink_noise.wav", "yes/0165e0e8_nohash_1.wav"],
         "shorter_than_usual": ["yes/0165e0e8_nohash_0.wav"],

@@ -16,6 +16,7 @@ from torch import Tensor
 from asglib.config import ConfigError
 from asglib.data import content, index, toy
 from asglib.data.clips import Clips
+from asglib.data.sets import Task
 from asglib.data.workspace import Workspace
 from asglib.files import load_checked, locked, log, save_checked
 
@@ -25,7 +26,7 @@ class Corpus:
     """Rows of indexes, with absolute paths in `file` and the set's name in `data_set`."""
 
     rows: pd.DataFrame
-    classes: dict[str, dict]  # set -> task -> class names
+    tasks: dict[str, dict[str, tuple[Task, tuple[str, ...]]]]  # set -> name -> task, its classes
     missing: int
     cache: Path
     sums: Callable[[], pd.Series] = pd.Series  # file -> SHA-256, read when first asked for
@@ -51,13 +52,13 @@ class Corpus:
 
         ConfigError: the set has no such task.
         """
-        tasks = index.DATASETS[name].tasks
+        tasks = self.tasks[name]
         if task not in tasks:
-            raise ConfigError(f"{name} has no task {task!r}; it has {', '.join(tasks)}.")
-        classes = self.classes[name][task]
+            raise ConfigError(f"{name} has no task {task!r}; it has {', '.join(tasks) or 'none'}.")
+        named, classes = tasks[task]
         rows = rows.copy(deep=False)
-        rows.attrs = {"classes": {tasks[task].label: classes}}
-        return torch.tensor(index.label_ids(rows, tasks[task])[0]), classes
+        rows.attrs = {"classes": {named.label: classes}}
+        return torch.tensor(index.label_ids(rows, named)[0]), classes
 
     def joint_labels(self, rows: pd.DataFrame) -> tuple[Tensor, int]:
         """One label space: the classes of each set's first task, set after set (D14).
@@ -66,7 +67,11 @@ class Corpus:
         """
         parts, classes = [], 0
         for name, part in rows.groupby("data_set", sort=False):
-            ids, names = self.labels(part, name, next(iter(index.DATASETS[name].tasks)))
+            if not self.tasks[name]:
+                raise ConfigError(
+                    f"{name} has no labels: a supervised method needs a column of them."
+                )
+            ids, names = self.labels(part, name, next(iter(self.tasks[name])))
             parts.append((ids, classes))
             classes += len(names)
         if all(ids.ndim == 1 and (ids >= 0).all() for ids, _ in parts):
@@ -98,18 +103,15 @@ class Corpus:
 @cache
 def load(names: str, workspace: Workspace) -> Corpus:
     """The sets in `names`, joined by "+"; DataError when one of them is not there."""
-    parts, classes, missing = {}, {}, 0
+    parts, tasks, missing = {}, {}, 0
     for name in names.split("+"):
-        if name not in index.DATASETS:
-            known = ", ".join(index.DATASETS)
-            raise ConfigError(f"data set {name!r} is unknown; the study has {known}.")
         root = _root(name, workspace)
         rows = index.load(name, root, workspace.cache)
         folder = index.find(name, root).resolve()
         files = f"{folder}/" + rows.path.astype(str)
         parts[folder] = rows.assign(file=files, data_set=name)
-        tasks = index.DATASETS[name].tasks
-        classes[name] = {key: index.class_names(rows, task) for key, task in tasks.items()}
+        known = index.tasks(name, rows)
+        tasks[name] = {key: (task, index.class_names(rows, task)) for key, task in known.items()}
         missing += len(rows.attrs["missing"]) + len(rows.attrs["empty"])
 
     @cache
@@ -121,12 +123,16 @@ def load(names: str, workspace: Workspace) -> Corpus:
         return pd.concat(found)
 
     rows = pd.concat(parts.values(), ignore_index=True)
-    return Corpus(rows, classes, missing, workspace.cache, sums)
+    return Corpus(rows, tasks, missing, workspace.cache, sums)
 
 
 def _root(name: str, workspace: Workspace) -> Path:
     """The folder that holds the set's; DataError when no data root is given."""
-    data_set = index.DATASETS[name]
+    try:
+        data_set = index.row(name, workspace.data)
+    except index.DataError:
+        known = ", ".join(index.DATASETS)
+        raise ConfigError(f"data set {name!r} is unknown; the study has {known}.") from None
     if data_set.embedded:
         return _toy(name, workspace.cache)
     if workspace.data is None:

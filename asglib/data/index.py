@@ -26,7 +26,8 @@ def find(name: str, data_root: Path) -> Path | None:
 
     A finished conversion, <data root>/<name>, comes before the release.
     """
-    root, wanted = Path(data_root), row(name)
+    root = Path(data_root)
+    wanted = row(name, root)
     if wanted.embedded:
         return root / wanted.folders[0]
     if not root.is_dir():
@@ -39,6 +40,17 @@ def find(name: str, data_root: Path) -> Path | None:
     return next((root / folder for folder in wanted.folders if (root / folder).is_dir()), None)
 
 
+def of_folder(folder: Path) -> tuple[str, Path]:
+    """(name, data root) under which `load` reads a folder; DataError: it cannot have that name."""
+    folder = Path(os.path.abspath(folder))
+    name, root = folder.name, folder.parent
+    known = (row.name for row in DATASETS.values() if name in row.folders and not row.embedded)
+    found = next(known, None)
+    if found is None and (name in ("", *DATASETS) or name[0] == "." or "+" in name):
+        raise DataError(f"{folder}: a corpus of your own cannot have this name: rename the folder.")
+    return found or name, root
+
+
 def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     """The set's index (see DataSet), built when the folder has changed, else read from `cache`.
 
@@ -46,11 +58,11 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
     "unlisted" (see listing.unlisted). DataError: the set is not there, its lists are not, or none
     of its files is.
     """
-    wanted = row(name)
+    wanted = row(name, Path(data_root))
     if wanted.embedded:
         return wanted.build(find(name, data_root))
     folder = _there(wanted, Path(data_root))
-    path = Path(cache) / "index" / f"{name}-{_key(folder)}.parquet"
+    path = Path(cache) / "index" / f"{name[:40]}-{_key(folder)}.parquet"
     state = path.with_suffix(".json")
     with locked(path.with_suffix(".lock")):
         table = load_checked(path, listing.read)
@@ -185,6 +197,13 @@ def label_ids(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, .
     hot = np.zeros((len(table), len(classes)), np.uint8)
     hot[rows[ids >= 0], ids[ids >= 0]] = 1
     return hot, classes
+
+
+def tasks(name: str, table: pd.DataFrame) -> dict[str, Task]:
+    """The set's tasks; of a folder that the study does not know, one for each label column."""
+    if name in DATASETS:
+        return DATASETS[name].tasks
+    return {label: Task(label) for label in table if label not in FIXED}
 
 
 def class_names(table: pd.DataFrame, task: Task) -> tuple[str, ...]:

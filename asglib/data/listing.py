@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -75,9 +76,10 @@ def audio(folder: Path) -> list[str]:
 def size(path: str | Path) -> int:
     """Bytes of a file, -1 when there is none or none can have that name."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except (OSError, ValueError):
         return -1
+    return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
 def stamp(path: str | Path) -> str:

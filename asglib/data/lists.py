@@ -55,19 +55,23 @@ def cells(path: Path, sep: str = ",") -> Iterator[tuple[str, list[str]]]:
 def records(path: Path, columns: Iterable[str], sep: str = ",") -> list[dict[str, str]]:
     """The rows of a csv with a header, all cells as text ("nan" and "NA" too), and "where" each is.
 
-    DataError: the header or a row lacks one of `columns`.
+    Cells of other columns that a row lacks are "". DataError: the header or a row lacks one of
+    `columns`, or the header has one twice.
     """
     rows = cells(path, sep)
     _, header = next(rows, ("", []))
     lacking = sorted(set(columns) - set(header))
     if lacking:
         raise DataError(f"{path} has no column {', '.join(lacking)}: {BACK}")
+    twice = [name for name in columns if header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path} has two columns {twice[0]}: {BACK}")
     wanted = max(map(header.index, columns)) + 1
     found = []
     for where, row in rows:
         if len(row) < wanted or any(row[len(header) :]):
             raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {BACK}")
-        found.append(dict(zip(header, row)) | {"where": where})
+        found.append(dict.fromkeys(header, "") | dict(zip(header, row)) | {"where": where})
     return found
 
 

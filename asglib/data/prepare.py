@@ -17,6 +17,7 @@ from asglib import audio, config, files
 from asglib.data import index
 from asglib.data.convert import convert
 from asglib.data.inspection import DEFECTS, SHORTEST, each, inspect_all
+from asglib.data.sets import DataSet
 from asglib.frontend import LogSpectrogram
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
@@ -41,9 +42,9 @@ def prepare(
     """
     reports = Path(cache) / "prepare"
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
-    echo(f"{index.DATASETS[name].title}: {len(clips):,} clips in {folder}")
+    echo(f"{index.row(name, data_root).title}: {len(clips):,} clips in {folder}")
     checked = inspect_all(name, folder, clips.path, cache, workers)
-    report = summary(name, folder, clips, checked)
+    report = summary(index.row(name, data_root), folder, clips, checked)
     report["fingerprint"] = index.fingerprint(clips, folder, cache)
     usable = clips.path.isin(checked.path[checked.problem == ""]) & ~outside(clips, checked)
     report["spectrogram"] = statistics(clips[usable], folder, workers)
@@ -66,9 +67,8 @@ def read_report(name: str, cache: Path) -> dict | None:
     return files.load_checked(path, lambda path: json.loads(path.read_text()))
 
 
-def summary(name: str, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
+def summary(data_set: DataSet, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
     """Counts and lists of a set from its index and the table of `inspect_all`."""
-    data_set = index.DATASETS[name]
     good = checked[~checked.problem.isin(("undecodable", "truncated"))]
     lengths = good.seconds.quantile([0, 0.5, 1]).round(3)
     report = {

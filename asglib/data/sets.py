@@ -5,13 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from asglib.data.fetch import Source
 from asglib.data.listing import DataError
-from asglib.data.releases import BUILDERS
+from asglib.data.releases import BUILDERS, folder
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Task:
     classes: tuple[str, ...] | None = None  # as published, in the order of the label ids
     released: bool = False  # True: the builder names them; else, without any, the train rows do
     metric: str = "accuracy"  # or "mAP"
+    folds: bool = False  # True: its groups keep to folds and not to splits: each fold is tested
     multi_label: bool = False  # True: a cell holds labels joined by ";", "" for none
 
 
@@ -50,11 +52,33 @@ class DataSet:
     embedded: bool = False  # True: `build` also makes the files, so that the folder need not exist
 
 
-def row(name: str) -> DataSet:
-    """The set's row of DATASETS; DataError names the sets there are."""
-    if name not in DATASETS:
-        raise DataError(f"There is no data set '{name}': choose from {', '.join(DATASETS)}.")
-    return DATASETS[name]
+def row(name: str, data_root: Path | None = None) -> DataSet:
+    """The set's row of DATASETS, or one made for a folder of that name below `data_root`.
+
+    DataError names the sets there are.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    plain = Path(name).name == name and not name.startswith(".")
+    if data_root is None or not plain or not (data_root / name).is_dir():
+        raise DataError(
+            f"There is no data set '{name}': choose from {', '.join(DATASETS)}, or a folder below "
+            "the data root."
+        )
+    return DataSet(
+        name=name,
+        title=name,
+        folders=(name,),
+        build=folder.build,
+        tasks={},
+        seconds=0.0,
+        split_rule=f"column split of {folder.INDEX}; without that file every clip is train",
+        split_source="its owner",
+        licence="its owner's",
+        citation="",
+        obtain=f"put sound files there, and an {folder.INDEX} if not all are for training.",
+        counts={},
+    )
 
 
 def _sources(entries: list[dict]) -> dict[str, tuple[Source, ...]]:
@@ -68,12 +92,12 @@ def _task(name: str, fields: dict) -> Task:
 
 
 def _data_set(entry: dict) -> DataSet:
-    made = {
-        "folders": tuple(entry["folders"]),
-        "build": BUILDERS[entry["name"]],
-        "tasks": {name: _task(name, fields) for name, fields in entry["tasks"].items()},
-    }
-    return DataSet(**entry | made)
+    tasks = {name: _task(name, fields) for name, fields in entry["tasks"].items()}
+    labels = tuple(task.label for task in tasks.values())
+    cross = entry.pop("groups_cross", False)
+    general = partial(folder.build, labels=labels, groups_cross=cross)
+    build = BUILDERS.get(entry["name"], general)
+    return DataSet(**entry | {"folders": tuple(entry["folders"]), "build": build, "tasks": tasks})
 
 
 _FACTS = tomllib.loads(Path(__file__).with_name("sets.toml").read_text("utf-8"))

@@ -130,6 +130,8 @@ def batch(add) -> None:
 def one_run(add) -> None:
     add("--method", type=method, default="ASG", metavar="NAME")
     add("--seed", type=whole_from(0), default=0, metavar="N")
+    corpus = "a folder of sounds, or sets of the study joined by + (default: the profile's)"
+    add("--corpus", metavar="FOLDER", help=corpus)
 
 
 def one_set(add) -> None:

@@ -1,4 +1,4 @@
-"""One function a release: its folder to an index (paper section 3.1)."""
+"""One function a release: its folder to an index (paper section 3.1); folder.py reads the rest."""
 
 from asglib.data import toy
 from asglib.data.releases import music, sounds, speech, video
