@@ -26,6 +26,12 @@ def tiny() -> nn.Module:
     return ResNet(BasicBlock, (1, 1, 1, 1), 0, 1, zero_init_last=False, **form)
 
 
+def small() -> nn.Module:
+    """Twice the channels of `tiny`: 1.23 M weights for less than twice its time (D55)."""
+    form = {"channels": (32, 64, 128, 256), "stem_type": "deep", "stem_width": 16}
+    return ResNet(BasicBlock, (1, 1, 1, 1), 0, 1, zero_init_last=False, **form)
+
+
 def efficientnet_b0() -> nn.Module:
     """COLA's (augmented COLA 3.1): max pooling, 1,280 numbers, nothing dropped at random."""
     return timm.create_model("efficientnet_b0", in_chans=1, num_classes=0, global_pool="max")
@@ -184,6 +190,7 @@ NETWORKS = {
     "resnet50": resnet50,
     "resnet18": resnet18,
     "tiny": tiny,
+    "small": small,
     "efficientnet_b0": efficientnet_b0,
     "byol_a": ByolA,
     "audio2vec": Audio2Vec,
