@@ -190,3 +190,4 @@ def test_real_sets(tmp_path, name, splits, folds):
         assert (ids >= 0).all() and set(ids) == set(range(len(classes)))
         if task.folds:
             assert table.groupby("group").fold.nunique().max() == 1
+            assert all(set(ids[table.fold == fold]) == set(ids) for fold in folds)
