@@ -3,6 +3,7 @@
 The trees lie in cases.tgz, beside the project or where ASG_CASES says; else these are skipped.
 """
 
+import json
 import os
 import re
 import shutil
@@ -206,8 +207,8 @@ def test_folds_are_numbers_however_they_are_written(cases, tmp_path):
 
 def test_the_page_of_a_set_names_its_unlisted_files(cases, tmp_path):
     prepare("fsdd", cases / "sets/fsdd_more", tmp_path, 1, echo=lambda line: None)
-    page = (tmp_path / "prepare/fsdd.md").read_text()
-    assert "## Unlisted: 1" in page and "13 .wav files such as recordings/0_maria_0.wav" in page
+    page = json.loads((tmp_path / "prepare/fsdd.json").read_text())
+    assert page["unlisted"] == ["13 .wav files such as recordings/0_maria_0.wav"]
 
 
 def test_files_replaced_by_others_of_their_size_are_another_fingerprint(cases, tmp_path):

@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-import torch
 from esc50_tree import esc50, names, plant, tone
 
-from asglib import audio
-from asglib.config import Frontend
 from asglib.data import index, inspection, prepare
-from asglib.frontend import LogSpectrogram
 
 
 @pytest.fixture
@@ -47,7 +43,7 @@ def test_clean_tree_has_no_defects(tree, tmp_path):
         assert report[kind] == [], kind
     assert report["seconds"] == pytest.approx(15.0, abs=0.01) and report["rates"] == {"44100": 15}
     assert report["bytes"] == sum(path.stat().st_size for path in (tree / "audio").iterdir())
-    assert len(said) == 2 and said[0].startswith("ESC-50") and said[1].endswith("esc50.md")
+    assert len(said) == 2 and said[0].startswith("ESC-50") and said[1].endswith("esc50.json")
 
 
 def test_every_planted_defect_is_named(tree, tmp_path):
@@ -62,14 +58,14 @@ def test_every_planted_defect_is_named(tree, tmp_path):
             assert report[kind] == [sorted(expected)]
         else:
             assert sorted(names(report, kind)) == sorted(expected), kind
-    assert report["found"]["clips"] == 13 and report["spectrogram"]["clips"] > 0
+    assert report["found"]["clips"] == 13
     reasons = {item["path"]: item["reason"] for kind in inspection.DEFECTS for item in report[kind]}
     assert "bytes of samples, 58200 are there" in reasons[planted["truncated"][0]]
     assert "cannot be decoded" in reasons[planted["undecodable"][0]]
     assert "not finite" in reasons[
         planted["undecodable"][1]
     ] and "0.050 s, the limit is 0.1 s" in str(reasons)
-    text = (tmp_path / "cache/prepare/esc50.md").read_text()
+    text = (tmp_path / "cache/prepare/esc50.json").read_text()
     for path in sum(planted.values(), []):
         assert path in text, path
     assert json.loads((tmp_path / "cache/prepare/esc50.json").read_text()) == json.loads(
@@ -90,20 +86,6 @@ def test_second_check_decodes_only_what_changed(tree, tmp_path, monkeypatch):
     soundfile.write(changed, tone(1.5, seed=5), 44_100)
     third, _ = run(tmp_path)
     assert looked == [changed.name] and third["fingerprint"] != first["fingerprint"]
-
-
-def test_statistics_are_those_of_the_training_spectrograms(tree, tmp_path):
-    report, _ = run(tmp_path)
-    frame = index.load("esc50", tmp_path / "data", tmp_path / "cache")
-    waves = [audio.read(tree / path) for path in frame.path[frame.split == "train"]]
-    cells = torch.cat(
-        [LogSpectrogram(Frontend())(torch.from_numpy(wave)[None]).flatten() for wave in waves]
-    ).double()
-    assert 0 < report["spectrogram"]["clips"] == len(waves) < 15
-    assert report["spectrogram"]["mean"] == pytest.approx(cells.mean().item(), abs=1e-6)
-    assert report["spectrogram"]["deviation"] == pytest.approx(
-        cells.std(correction=0).item(), abs=1e-6
-    )
 
 
 def test_groups_and_segments():

@@ -131,14 +131,13 @@ def test_of_ten_broken_files_all_are_named_and_counted(tmp_path, monkeypatch, na
         (folder.parent / path).write_bytes((folder.parent / path).read_bytes()[:-1_000])
     for path in empty:
         (folder.parent / path).write_bytes(b"")
-    monkeypatch.setattr(prepare, "CLIPS", 4)  # the spectrogram's statistics are another test's
     workspace = Workspace(tmp_path / "data", tmp_path / "runs")
     report = prepare.prepare(name, workspace.data, workspace.cache, 2, echo=lambda line: None)
     assert (report["missing"], report["empty"]) == (hidden, empty)
     assert sorted(named(report, "truncated") + named(report, "undecodable")) == cut
-    text = (workspace.cache / f"prepare/{name}.md").read_text()
+    text = (workspace.cache / f"prepare/{name}.json").read_text()
     assert len(hidden + cut + empty) == 10 and all(
-        f"`{path}`" in text for path in hidden + cut + empty
+        f'"{path}"' in text for path in hidden + cut + empty
     )
     record = Evaluator(None, workspace)(Evaluation(None, name, task, "frozen", QUICK, 0, COARSE))
     counts = record["counts"]

@@ -31,10 +31,6 @@ def doctor(
     names = [name for name, data_set in index.DATASETS.items() if not data_set.embedded]
     table = pd.DataFrame([_row(name, data_root, cache) for name in names], index=names)
     echo(table[SHOWN].to_string(na_rep="-", float_format="{:.2f}".format))
-    echo(
-        f"disk used: {table.GB.sum():.2f} GB by these sets, {_gigabytes(cache.parent):.2f} GB by "
-        f"runs in {cache.parent}, {_gigabytes(cache):.2f} GB of it their cache"
-    )
     for name, advice in table.advice[table.advice != ""].items():
         echo(f"{name}: {advice}")
     return table
@@ -59,16 +55,11 @@ def machine(cache: Path) -> dict[str, str]:
 def _row(name: str, data_root: Path | None, cache: Path) -> dict:
     """A set's line; `advice` says what to do, "" for a set that is there and prepared."""
     data_set = index.DATASETS[name]
-    parts = sum(data_set.counts.get(split, 0) for split in ("train", "valid", "test"))
-    row = {
-        "state": "absent",
-        "found": 0,
-        "published": data_set.counts.get("clips", parts) or "-",
-        "missing": 0,
-        "hours": float("nan"),
-        "GB": float("nan"),
-        "advice": data_set.obtain,
-    }
+    parts = sum(data_set.counts.get(split, 0) for split in listing.SPLITS)
+    published = data_set.counts.get("clips", parts)
+    unknown = float("nan")
+    row = {"state": "absent", "found": 0, "published": published, "missing": 0}
+    row |= {"hours": unknown, "GB": unknown, "advice": data_set.obtain}
     folder = index.find(name, data_root) if data_root is not None else None
     if folder is None:
         return row
@@ -83,8 +74,8 @@ def _found(name: str, folder: Path, data_root: Path, cache: Path) -> dict:
     """What is known of a set that is there."""
     clips, report = index.load(name, data_root, cache), read_report(name, cache)
     others = ", ".join(clips.attrs["unlisted"])
-    advice = f"no clips of it: {others}" if others else ""
-    row = {"state": "found", "found": len(clips), "advice": advice}
+    row = {"state": "found", "found": len(clips)}
+    row["advice"] = f"no clips of it: {others}" if others else ""
     row["missing"] = len(clips.attrs["missing"]) + len(clips.attrs["empty"])
     row["GB"] = sum(listing.size(folder / path) for path in set(clips.path)) / 1e9
     if report and report["folder"] == str(folder):
@@ -93,12 +84,3 @@ def _found(name: str, folder: Path, data_root: Path, cache: Path) -> dict:
             row["state"] = "changed"
             row["advice"] = "its files changed since it was prepared; prepare it again."
     return row
-
-
-def _gigabytes(folder: Path) -> float:
-    """All files below a folder that can be seen."""
-    walked = os.walk(folder)
-    return (
-        sum(listing.size(os.path.join(top, name)) for top, _, names in walked for name in names)
-        / 1e9
-    )

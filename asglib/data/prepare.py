@@ -1,4 +1,4 @@
-"""A data set checked: what is expected, found and wrong; its statistics (paper section 3.1)."""
+"""A data set checked: what is expected, found and wrong (paper section 3.1)."""
 
 from __future__ import annotations
 
@@ -7,24 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import soundfile
 import soxr
-import torch
 
-from asglib import audio, config, files
+from asglib import audio, files
 from asglib.data import index
 from asglib.data.convert import convert
-from asglib.data.inspection import DEFECTS, SHORTEST, each, inspect_all
+from asglib.data.inspection import DEFECTS, SHORTEST, inspect_all
 from asglib.data.sets import DataSet
-from asglib.frontend import LogSpectrogram
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
-CLIPS = 2_000  # training clips drawn for the spectrogram's statistics,
-SECONDS = 10.0  # at most so much of each,
-SEED = 0  # drawn with this seed
-SHOWN = 20  # names a list in the readable report; the JSON has all
 
 
 def prepare(
@@ -37,34 +30,35 @@ def prepare(
 ) -> dict:
     """Checks a data set; with `convert_to` writes it as 16 kHz mono FLAC there. Returns the report.
 
-    The report is also written to cache/prepare/<name>.json and .md; a second call decodes only
-    files that changed. DataError: no such set or folder.
+    The report is also written to cache/prepare/<name>.json; a second call decodes only files that
+    changed. DataError: no such set or folder.
     """
-    reports = Path(cache) / "prepare"
+    data_set = index.row(name, data_root)
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
-    echo(f"{index.row(name, data_root).title}: {len(clips):,} clips in {folder}")
+    echo(f"{data_set.title}: {len(clips):,} clips in {folder}")
     checked = inspect_all(name, folder, clips.path, cache, workers)
-    report = summary(index.row(name, data_root), folder, clips, checked)
+    report = summary(data_set, folder, clips, checked)
     report["fingerprint"] = index.fingerprint(clips, folder, cache)
-    usable = clips.path.isin(checked.path[checked.problem == ""]) & ~outside(clips, checked)
-    report["spectrogram"] = statistics(clips[usable], folder, workers)
     if convert_to is not None:
         report["converted"] = str(convert(name, data_root, cache, convert_to, workers, echo))
     report["written"] = datetime.now(UTC).isoformat(timespec="seconds")
     report["libsndfile"] = soundfile.__libsndfile_version__
     report["soxr"] = soxr.__version__
     text = json.dumps(report, indent=1)
-    files.save_checked(reports / f"{name}.json", lambda out: out.write_text(text))
-    files.write_atomically(reports / f"{name}.md", lambda out: out.write_text(as_text(report)))
-    wrong = (f"{len(report[kind]):,} {_words(kind)}" for kind in ("missing", "empty", *DEFECTS))
-    echo(f"{', '.join(wrong)}; the report is {reports / name}.md")
+    files.save_checked(_path(name, cache), lambda out: out.write_text(text))
+    kinds = ("missing", "empty", *DEFECTS)
+    wrong = ", ".join(f"{len(report[kind]):,} {kind.replace('_', ' ')}" for kind in kinds)
+    echo(f"{wrong}; the report is {_path(name, cache)}")
     return report
+
+
+def _path(name: str, cache: Path) -> Path:
+    return Path(cache) / "prepare" / f"{name}.json"
 
 
 def read_report(name: str, cache: Path) -> dict | None:
     """The last report of a set, None when it was never prepared or its report is damaged."""
-    path = Path(cache) / "prepare" / f"{name}.json"
-    return files.load_checked(path, lambda path: json.loads(path.read_text()))
+    return files.load_checked(_path(name, cache), lambda path: json.loads(path.read_text()))
 
 
 def summary(data_set: DataSet, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
@@ -136,66 +130,3 @@ def groups_on_both_sides(clips: pd.DataFrame) -> list[str]:
     """Speakers, sources or recordings that are both in train and in test."""
     train, test = (set(clips.group[clips.split == side]) for side in ("train", "test"))
     return sorted((train & test) - {""})
-
-
-def statistics(clips: pd.DataFrame, folder: Path, workers: int | None = None) -> dict:
-    """Mean and deviation over all cells of the linear log-spectrograms of drawn training clips."""
-    rows = clips[clips.split == "train"]
-    if len(rows) > CLIPS:
-        drawn = np.random.default_rng(SEED).choice(len(rows), CLIPS, replace=False)
-        rows = rows.iloc[np.sort(drawn)]
-    frontend = config.Frontend()
-    spectrogram = LogSpectrogram(frontend)
-
-    def measure(clip: tuple[str, float, float]) -> tuple[int, float, float]:
-        path, start, stop = clip
-        start = np.nan_to_num(start)
-        wave = audio.read(folder / path, start, np.fmin(start + SECONDS, stop))
-        wave = torch.from_numpy(audio.pad(wave, frontend.n_fft))
-        cells = spectrogram(wave[None]).double()
-        return cells.numel(), float(cells.sum()), float(cells.square().sum())
-
-    found = list(each(measure, list(zip(rows.path, rows.start, rows.stop)), workers, "measuring"))
-    if not found:
-        return {"clips": 0}
-    cells, total, squares = np.sum(found, axis=0)
-    mean = total / cells
-    deviation = np.sqrt(max(squares / cells - mean**2, 0))
-    return {"clips": len(found), "mean": float(mean), "deviation": float(deviation)}
-
-
-def as_text(report: dict) -> str:
-    """The report as Markdown: one table, then the names behind each count."""
-    lines = [f"# {report['title']}", "", "| | |", "|---|---|"]
-    lines += [f"| {_words(key)} | {_cell(value)} |" for key, value in report.items()]
-    for kind, items in report.items():
-        if not (isinstance(items, list) and items and isinstance(items[0], str | list | dict)):
-            continue
-        lines += ["", f"## {_words(kind).capitalize()}: {len(items):,}", ""]
-        lines += [_item(item) for item in items[:SHOWN]]
-        if len(items) > SHOWN:
-            left = len(items) - SHOWN
-            lines.append(f"- and {left:,} more: the JSON beside this file has all")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(value: str | float | dict | list) -> str:
-    """A value of the report in the table: of a list its length."""
-    if isinstance(value, dict):
-        return ", ".join(f"{_words(key)}: {_cell(number)}" for key, number in value.items())
-    if isinstance(value, list):
-        return f"{len(value):,}"
-    text = value if isinstance(value, str) else f"{round(value, 3):,}"
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _item(item: str | list[str] | dict[str, str]) -> str:
-    """A name, names of the same bytes, or a name with a reason, as a line of a list."""
-    if isinstance(item, dict):
-        return f"- `{item['path']}`: {item['reason']}"
-    names = [item] if isinstance(item, str) else item
-    return "- " + " = ".join(f"`{name}`" for name in names)
-
-
-def _words(kind: str) -> str:
-    return kind.replace("_", " ")

@@ -1,8 +1,7 @@
 """Banks of room impulse responses for the positive samples (paper section 2.1, table 1).
 
 The paper does not name its set (D5). `bank` gives the same [R, L] array whatever the source:
-"simulated", or the folder of SLR28 (RIRS_NOISES), of the MIT survey, of BUT ReverbDB, or any folder
-of wav or flac files.
+"simulated", or a folder of recorded responses (SLR28, the MIT survey, BUT ReverbDB, one's own).
 """
 
 from __future__ import annotations
@@ -15,18 +14,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import soundfile
 import soxr
 
 from asglib import audio, files
-from asglib.data import lists
 
 LENGTH = 8_000  # samples: 0.5 s, in which the longest T60 below has fallen by more than 37 dB
 LIMIT = 2_048  # responses of a folder, a seeded choice of more: SLR28's 60,325 would be 1.9 GB
 SUFFIXES = (".wav", ".flac")
-# SLR28's are MUSAN's, a test set; ReverbDB's are pauses
-NOT_RESPONSES = {"pointsource_noises", "silence"}
+# beside the responses lie noises: SLR28's point sources are MUSAN's, a test set; ReverbDB's pauses
+NOT_RESPONSES = re.compile(r"pointsource_noises|_noise_|(^|/)silence/")
 
 
 class RirError(ValueError):
@@ -96,24 +93,20 @@ def normalise(response: np.ndarray, length: int) -> np.ndarray:
     return np.pad(part / energy, (0, length - len(part))).astype(np.float32)
 
 
-def index(folder: Path) -> pd.DataFrame:
-    """The impulse responses under a folder: columns id, kind ("SLR28 real" ...) and path; by id.
-
-    An id holds the room, because SLR28 and ReverbDB use the same file names in every room.
-    """
+def recorded(folder: Path) -> list[Path]:
+    """The impulse responses in and below a folder, by path; RirError: there are none."""
     folder = Path(folder)
     if not folder.is_dir():
         raise RirError(
             f"{folder}: no such folder of impulse responses; give an existing one or 'simulated'."
         )
-    tops = [top for top in (folder, folder / "RIRS_NOISES") if _is_slr28(top)]
-    rows = _slr28(tops[0]) if tops else _plain(folder)
-    if not rows:
-        raise RirError(
-            f"{folder}: no impulse responses (wav or flac) found; give the folder of SLR28, the "
-            "MIT survey, ReverbDB or your own files, or 'simulated'."
-        )
-    return pd.DataFrame(rows, columns=["id", "kind", "path"]).sort_values("id", ignore_index=True)
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    found = [path for path in found if path.is_file() and path.stat().st_size]
+    below = {path: path.relative_to(folder).as_posix() for path in found}
+    found = [path for path in found if not NOT_RESPONSES.search(below[path])]
+    if not found:
+        raise RirError(f"{folder}: no impulse responses (wav or flac) found in this folder.")
+    return found
 
 
 def bank(source: str, cache: Path, length: int = LENGTH) -> np.ndarray:
@@ -125,10 +118,10 @@ def bank(source: str, cache: Path, length: int = LENGTH) -> np.ndarray:
         raise RirError(f"length is {length} samples; an impulse response needs 1 or more.")
     if source == "simulated":
         return _simulated(Path(cache), length)
-    paths = index(Path(source)).path
+    paths = recorded(Path(source))
     if len(paths) > LIMIT:
         chosen = np.random.default_rng(0).choice(len(paths), LIMIT, replace=False)
-        paths = paths.iloc[np.sort(chosen)]
+        paths = [paths[number] for number in np.sort(chosen)]
     return np.stack([_read(path, length) for path in paths])
 
 
@@ -138,8 +131,7 @@ def describe(source: str, responses: np.ndarray) -> str:
     if source == "simulated":
         kind = f"simulated bank (shoebox rooms, pyroomacoustics {version('pyroomacoustics')})"
     else:
-        counts = index(Path(source)).groupby("kind").size()
-        kind = ", ".join(f"{name} ({count} found)" for name, count in counts.items())
+        kind = f"recorded responses ({len(recorded(Path(source)))} found)"
     return f"{kind}: {responses.shape[0]} responses of {responses.shape[1]} samples, {digest}"
 
 
@@ -168,41 +160,3 @@ def _read(path: Path, length: int) -> np.ndarray:
         raise RirError(
             f"{path}: no impulse response can be read ({error}); remove or replace the file."
         ) from None
-
-
-def _is_slr28(folder: Path) -> bool:
-    return (folder / "simulated_rirs").is_dir() or (folder / "real_rirs_isotropic_noises").is_dir()
-
-
-def _slr28(folder: Path) -> list[tuple[str, str, Path]]:
-    """The files in SLR28's rir_lists, as only these tell responses from the noises beside them."""
-    rows = []
-    for path in (*folder.glob("*/rir_list"), *folder.glob("simulated_rirs/*/rir_list")):
-        kind = "SLR28 simulated" if "simulated_rirs" in path.parts else "SLR28 real"
-        for line in lists.lines(path):
-            *options, name = line.split()
-            options = dict(zip(options[::2], options[1::2]))
-            file = folder.parent / name  # the list's paths begin with RIRS_NOISES/
-            if not file.is_file():
-                file = folder / Path(*Path(name).parts[1:])
-            if file.is_file() and file.stat().st_size:
-                rows.append((options.get("--rir-id", file.stem), kind, file))
-    return rows
-
-
-def _plain(folder: Path) -> list[tuple[str, str, Path]]:
-    """ReverbDB (<room>/.../RIR/*.wav), MIT's survey (Audio/h001_*.wav) or any files."""
-    found = {
-        path.relative_to(folder): path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and path.stat().st_size
-    }
-    found = {below: path for below, path in found.items() if not NOT_RESPONSES & {*below.parts}}
-    reverb = {below: path for below, path in found.items() if path.parent.name == "RIR"}
-    survey = {below: path for below, path in found.items() if path.parent.name == "Audio"}
-    kind = "own unknown"
-    if reverb:
-        kind, found = "BUT ReverbDB real", reverb
-    elif survey and all(re.match(r"h\d{3}", path.stem) for path in survey.values()):
-        kind, found = "MIT survey real", survey
-    return [(str(below), kind, path) for below, path in found.items()]
