@@ -48,27 +48,25 @@ def test_there_already_asks_nothing(get, server):
 def test_continues_after_a_break(get, server, breaks):
     server.breaks = breaks
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert (
-        server.log
-        == [(None, None), ("bytes=100000-", '"v1"'), ("bytes=200000-", '"v1"')][: breaks + 1]
-    )
+    asked = [None, "bytes=100000-", "bytes=200000-"]
+    assert [span for span, _ in server.log] == asked[: breaks + 1]
 
 
 def test_continues_in_a_later_call(get, server):
     get.folder.mkdir()
     (get.folder / "set.tar.gz.part").write_bytes(DATA[:123_456])
-    (get.folder / "set.tar.gz.part.etag").write_text('"v1"')
-    assert get().read_bytes() == DATA
-    assert server.log == [("bytes=123456-", '"v1"')]
+    assert get(sha256=SHA256).read_bytes() == DATA
+    assert server.log == [("bytes=123456-", None)]
     assert "continued at 0.1 MB" in get.said[0] and left(get.folder) == ["set.tar.gz"]
 
 
-def test_starts_again_when_the_file_has_changed(get, server):
+def test_a_part_of_another_file_is_deleted(get, server):
     get.folder.mkdir()
     (get.folder / "set.tar.gz.part").write_bytes(b"old" * 1000)
-    (get.folder / "set.tar.gz.part.etag").write_text('"v0"')
+    with pytest.raises(DownloadError, match="its sha256 is [0-9a-f]{64} where .*; deleted"):
+        get(sha256=SHA256)
+    assert left(get.folder) == []
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert server.log == [("bytes=3000-", '"v0"')]
 
 
 def test_part_of_unknown_origin_is_not_continued(get, server):
@@ -101,18 +99,18 @@ def test_always_breaking_off_is_one_sentence_and_keeps_the_part(get, server):
     server.ranges, server.breaks = False, 99
     with pytest.raises(
         DownloadError,
-        match=r"broke off at 100,000 of 300,000 bytes, 2 tries in a row without more "
-        r"\(the server closed the connection\); run it again to continue\.$",
+        match=r"broke off at 100,000 bytes, 2 tries in a row without more "
+        r"\(the server closed the connection\); run it again\.$",
     ):
         get(sha256=SHA256)
-    assert left(get.folder) == ["set.tar.gz.part", "set.tar.gz.part.etag"]
+    assert left(get.folder) == ["set.tar.gz.part"]
     server.ranges, server.breaks = True, 0
     assert get(sha256=SHA256).read_bytes() == DATA and server.log[-1][0] == "bytes=100000-"
 
 
 def test_announcing_more_than_is_sent(get, server):
     server.lie = 50
-    with pytest.raises(DownloadError, match=r"broke off at .* of 300,050 bytes"):
+    with pytest.raises(DownloadError, match=r"broke off at 300,000 bytes"):
         get()
     assert not (get.folder / "set.tar.gz").exists()
 
@@ -123,7 +121,7 @@ def test_announcing_less_than_there_is(get, server):
         DownloadError, match=rf"sha256 is [0-9a-f]{{64}} where {SHA256} is published; deleted"
     ):
         get(sha256=SHA256)
-    assert left(get.folder) == [] or left(get.folder) == ["set.tar.gz.part.etag"]
+    assert left(get.folder) == []
 
 
 def test_announced_size_against_published_size(get):
@@ -137,9 +135,7 @@ def test_announced_size_against_published_size(get):
 @pytest.mark.parametrize("check", [{"sha256": SHA256}, {"md5": MD5}])
 def test_wrong_bytes_are_deleted(get, server, check):
     server.body = DATA[:-1] + bytes([DATA[-1] ^ 1])
-    with pytest.raises(
-        DownloadError, match="is published; deleted, run it again, and if it repeats the file has"
-    ):
+    with pytest.raises(DownloadError, match="is published; deleted"):
         get(size=300_000, **check)
     assert "set.tar.gz" not in left(get.folder) and "set.tar.gz.part" not in left(get.folder)
 
@@ -152,10 +148,7 @@ def test_unannounced_size(get, server):
 
 def test_no_checksum_is_said(get):
     get()
-    assert get.said[-1] == (
-        "set.tar.gz: no checksum is published for it, only its length was checked; its sha256 is "
-        f"{SHA256}."
-    )
+    assert get.said[-1] == (f"set.tar.gz: no checksum is published for it; its sha256 is {SHA256}.")
 
 
 def test_gone_and_down(get, server):
@@ -169,7 +162,7 @@ def test_gone_and_down(get, server):
         DownloadError, match=r"tries in a row without more \(503 Service Unavailable\)"
     ):
         get()
-    assert len(server.log) == 3  # the first, and two more without progress
+    assert len(server.log) == 2
     server.server_close()
     with pytest.raises(DownloadError, match="refused"):
         source = Source("http://127.0.0.1:9/x", "x")
@@ -178,9 +171,7 @@ def test_gone_and_down(get, server):
 
 def test_no_room(get, monkeypatch):
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
-    with pytest.raises(
-        DownloadError, match=r"300,000 bytes to fetch but 10 free in .*; make room\.$"
-    ):
+    with pytest.raises(DownloadError, match=r"300,000 bytes to fetch but 10 free; make room\.$"):
         get()
 
 
@@ -196,7 +187,7 @@ def test_an_endless_body_stops_at_the_published_size(get, server, announce):
     if announce:  # what comes after the announced length is not read
         assert get(size=300_000, sha256=SHA256).read_bytes() == DATA
         return
-    with pytest.raises(DownloadError, match="more than the 300,000 bytes that it may have come"):
+    with pytest.raises(DownloadError, match="more than the 300,000 bytes that it may hold"):
         get(size=300_000)
     assert not list(get.folder.glob("set*.gz")) + list(get.folder.glob("*.part"))
 

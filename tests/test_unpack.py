@@ -94,8 +94,8 @@ def test_hostile_tar(attack, tmp_path):
     archive = tar(tmp_path / "evil.tar.gz", *entries)
     with pytest.raises(
         ArchiveError,
-        match=r"entry '.*' (points outside the folder|is a (link|device)|is there twice); "
-        r".*delete it\.$",
+        match=r"entry '.*' (points outside the folder|is a (link|device)|is there twice); it is no "
+        r"data set, delete it\.$",
     ):
         unpack.unpack(archive, tmp_path / "data/set")
     assert list((tmp_path / "data").iterdir()) == []
@@ -152,9 +152,7 @@ def test_zip_that_lies_about_its_size(tmp_path):
 def test_truncated_archive(make, share, tmp_path):
     archive = make(tmp_path / "a", ("noise", DATA), ("more", DATA))
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * share)])
-    with pytest.raises(
-        ArchiveError, match=r"broken archive \(.*\); delete it and download it again\.$"
-    ):
+    with pytest.raises(ArchiveError, match=r"broken \(.*\); download it again\.$"):
         unpack.unpack(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -164,7 +162,9 @@ def test_nothing_is_overwritten_and_leftovers_do_not_matter(tmp_path):
     (tmp_path / ".set.unpacking").mkdir()
     (tmp_path / ".set.unpacking/half").write_bytes(b"of a killed run")
     assert tree(unpack.unpack(archive, tmp_path / "set")) == {"x": b"1"}
-    with pytest.raises(ArchiveError, match="set: exists already; move it away to unpack a again"):
+    with pytest.raises(
+        ArchiveError, match="set: exists already; move it away to unpack .*/a again"
+    ):
         unpack.unpack(archive, tmp_path / "set")
     with pytest.raises(ArchiveError, match="holds no files"):
         unpack.unpack(tar(tmp_path / "b"), tmp_path / "other")
@@ -186,7 +186,7 @@ def bomb(path, kind):
 )
 def test_a_long_header_is_not_read(kind, tmp_path):
     tracemalloc.start()
-    with pytest.raises(ArchiveError, match=r"broken archive \(a header of 67108864 bytes\)"):
+    with pytest.raises(ArchiveError, match=r"broken \(a header of 67108864 bytes\)"):
         unpack.unpack(bomb(tmp_path / "a.tar.gz", kind), tmp_path / "set")
     assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
     tracemalloc.stop()

@@ -44,19 +44,17 @@ class Source:
 def fetch(source: Source, target: Path, echo=print, tries: int = 5, wait: float = 2.0) -> Path:
     """Downloads `source` to `target`: size shown first, continued after a break, verified.
 
-    It has its name when it is whole. A broken-off part is kept as `target`.part for the next call;
-    bytes that fail the check are deleted.
+    It has its name when it is whole. A broken-off part is kept as `target`.part, and continued
+    where a checksum is published; bytes that fail the check are deleted.
     """
     target = Path(target)
-    lock = target.with_name(f".{target.name}.lock")
+    lock, part = target.with_name(f".{target.name}.lock"), target.with_name(f"{target.name}.part")
     try:
         with files.locked(lock, wait=False):
             if not target.exists():
-                part = _Part(source, target, echo)
-                part.complete(tries, wait)
-                part.verify()
-                os.replace(part.path, target)
-                part.mark.unlink(missing_ok=True)
+                _complete(source, part, echo, tries, wait)
+                _verify(source, part, echo)
+                os.replace(part, target)
     except BlockingIOError:
         raise DownloadError(
             f"{target}: another process is downloading it; wait for that one."
@@ -74,137 +72,98 @@ class _OnlyHttp(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, answer, code, message, headers, url)
 
 
-class _Part:
-    """A download on its way: the bytes that came, and the server's mark of the file they are of."""
+def _have(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
-    def __init__(self, source: Source, target: Path, echo):
-        self.source, self.echo, self.name = source, echo, target.name
-        self.path = target.with_name(target.name + ".part")
-        self.mark = target.with_name(target.name + ".part.etag")
-        self.total = source.size  # bytes of the whole file, None while unknown
-        self.opener = urllib.request.build_opener(_OnlyHttp)
 
-    @property
-    def have(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+def _refuse(source: Source, part: Path, why: str) -> None:
+    """Deletes the bytes and says why."""
+    part.unlink(missing_ok=True)
+    raise DownloadError(f"{source.url}: {why}; deleted.")
 
-    def refuse(self, why: str) -> None:
-        """Deletes the bytes and says why."""
-        self.path.unlink(missing_ok=True)
-        raise DownloadError(f"{self.source.url}: {why}")
 
-    def complete(self, tries: int, wait: float) -> None:
-        """Asks until all bytes are there; DownloadError after `tries` requests without more."""
-        most, failures = -1, 0
-        while reason := self._request():
-            failures = 0 if self.have > most else failures + 1
-            most = max(most, self.have)
-            if failures >= tries:
-                total = "unknown" if self.total is None else f"{self.total:,}"
-                raise DownloadError(
-                    f"{self.source.url}: broke off at {self.have:,} of {total} bytes, {tries} "
-                    f"tries in a row without more ({reason}); run it again to continue."
-                )
-            time.sleep(wait)
-
-    def _request(self) -> str:
-        """One request, whose bytes are added: why it broke off, or "" when the file is whole."""
-        if self.have == self.source.size:
-            return ""
-        try:
-            with self.opener.open(self._question(), timeout=TIMEOUT) as answer:
-                self._take(answer)
-        except urllib.error.HTTPError as error:
-            if error.code == 416:  # nothing from there on: the part is not of this file
-                self.path.unlink(missing_ok=True)
-            elif error.code < 500:
-                raise DownloadError(
-                    f"{self.source.url}: the server answers {error.code} {error.reason}; see the "
-                    "set's home page for its present address."
-                ) from None
-            return f"{error.code} {error.reason}"
-        except BROKEN as error:
-            return str(error) or type(error).__name__
-        except OSError as error:
+def _complete(source: Source, part: Path, echo, tries: int, wait: float) -> None:
+    """Asks until all bytes are there; DownloadError after `tries` requests without more."""
+    most, failures = 0, 0
+    while reason := _request(source, part, echo):
+        failures = 0 if _have(part) > most else failures + 1
+        most = max(most, _have(part))
+        if failures >= tries:
             raise DownloadError(
-                f"{self.path}: cannot be fetched or written ({error}); make room if the disk is "
-                "full, then run it again to continue."
+                f"{source.url}: broke off at {_have(part):,} bytes, {tries} tries in a row without "
+                f"more ({reason}); run it again."
+            )
+        time.sleep(wait)
+
+
+def _request(source: Source, part: Path, echo) -> str:
+    """One request, whose bytes are added: why it broke off, or "" when the file is whole."""
+    have = _have(part) if source.sha256 or source.md5 else 0
+    if have and have == source.size:
+        return ""
+    asked = {"User-Agent": "asglib", "Accept-Encoding": "identity"}
+    asked |= {"Range": f"bytes={have}-"} if have else {}
+    request = urllib.request.Request(source.url, headers=asked)
+    try:
+        opener = urllib.request.build_opener(_OnlyHttp)
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            return _take(source, part, answer, have, echo)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing from there on: the part is not of this file
+            part.unlink(missing_ok=True)
+        elif error.code < 500:
+            raise DownloadError(
+                f"{source.url}: the server answers {error.code} {error.reason}; see the set's home "
+                "page for its present address."
             ) from None
-        return "" if self.total in (None, self.have) else "the server closed the connection"
+        return f"{error.code} {error.reason}"
+    except BROKEN as error:
+        return str(error) or type(error).__name__
+    except OSError as error:
+        raise DownloadError(f"{part}: cannot be written ({error}); run it again.") from None
 
-    def _question(self) -> urllib.request.Request:
-        """Asks for the rest, where something will tell that the old bytes are of today's file."""
-        headers = {"User-Agent": "asglib", "Accept-Encoding": "identity"}
-        mark = self.mark.read_text() if self.mark.exists() else ""
-        if self.have and (mark or self.source.sha256 or self.source.md5):
-            headers["Range"] = f"bytes={self.have}-"
-        if self.have and mark:
-            headers["If-Range"] = mark
-        return urllib.request.Request(self.source.url, headers=headers)
 
-    def _take(self, answer: http.client.HTTPResponse) -> None:
-        """Adds the answer's bytes to the part, or puts them in its place."""
-        length, first = answer.headers.get("Content-Length", ""), 0
-        if answer.status == 206:
-            span, _, length = answer.headers.get("Content-Range", "").partition("/")
-            first = self.have
-            if not span.startswith(f"bytes {first}-"):
-                self.path.unlink()
-                raise http.client.HTTPException("the server continued at another byte than asked")
-        self.total = int(length) if length.isdigit() else self.source.size
-        self._announce(first)
-        etag = answer.headers.get("ETag", "W/")
-        mark = answer.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
-        limit = UNANNOUNCED if self.total is None else self.total
-        bar = tqdm(total=self.total, initial=first, unit="B", **BAR)
-        with bar, open(self.path, "ab" if first else "wb") as file:
-            self.mark.write_text(mark)  # once old bytes are gone: a kill must not pair them with it
-            while chunk := answer.read(2**20):
-                bar.update(file.write(chunk))
-                if file.tell() > limit:
-                    self.refuse(f"more than the {limit:,} bytes that it may have come; deleted.")
+def _take(source: Source, part: Path, answer, have: int, echo) -> str:
+    """Adds the answer's bytes to the part, or puts them in its place; why they end too early."""
+    first = have if answer.status == 206 else 0
+    if first and not answer.headers.get("Content-Range", "").startswith(f"bytes {first}-"):
+        part.unlink()
+        return "the server continued at another byte than asked"
+    length = answer.headers.get("Content-Length", "")
+    total = first + int(length) if length.isdigit() else source.size
+    if source.size not in (None, total):
+        why = f"the server offers {total:,} bytes where {source.size:,} are published"
+        _refuse(source, part, why)
+    free = shutil.disk_usage(part.parent).free
+    if total is not None and total - first > free:
+        raise DownloadError(
+            f"{part}: {total - first:,} bytes to fetch but {free:,} free; make room."
+        )
+    size = "size not announced" if total is None else f"{total / 1e6:,.1f} MB"
+    continued = f", continued at {first / 1e6:,.1f} MB" if first else ""
+    echo(f"{part.stem}: {size} from {source.url}{continued}")
+    limit = UNANNOUNCED if total is None else total
+    bar = tqdm(total=total, initial=first, unit="B", **BAR)
+    with bar, open(part, "ab" if first else "wb") as file:
+        while chunk := answer.read(2**20):
+            bar.update(file.write(chunk))
+            if file.tell() > limit:
+                _refuse(source, part, f"more than the {limit:,} bytes that it may hold")
+    return "" if total in (None, _have(part)) else "the server closed the connection"
 
-    def _announce(self, first: int) -> None:
-        """Says how much will come; DownloadError when it is another file or has no room."""
-        if self.source.size is not None and self.total != self.source.size:
-            self.refuse(
-                f"the server offers {self.total:,} bytes where {self.source.size:,} are published; "
-                "the file has changed, see the set's home page."
-            )
-        folder = self.path.parent
-        free = shutil.disk_usage(folder).free
-        if self.total is not None and self.total - first > free:
-            raise DownloadError(
-                f"{self.name}: {self.total - first:,} bytes to fetch but {free:,} free in "
-                f"{folder}; make room."
-            )
-        size = "size not announced" if self.total is None else f"{self.total / 1e6:,.1f} MB"
-        continued = f", continued at {first / 1e6:,.1f} MB" if first else ""
-        self.echo(f"{self.name}: {size} from {self.source.url}{continued}")
 
-    def verify(self) -> None:
-        """Compares size and checksum with what is published; says so where nothing is."""
-        source = self.source
-        if source.size not in (None, self.have):
-            self.refuse(
-                f"{self.have:,} bytes came where {source.size:,} are published; deleted, run it "
-                "again."
-            )
-        kind, expected = "sha256", source.sha256
-        if expected is None and source.md5:
-            kind, expected = "md5", source.md5
-        with open(self.path, "rb") as file:
-            if file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"", b"<"):
-                self.refuse("a web page or nothing came in its place; deleted.")
-            file.seek(0)
-            digest = hashlib.file_digest(file, kind).hexdigest()
-        if expected is None:
-            self.echo(
-                f"{self.name}: no checksum is published for it, only its length was checked; its "
-                f"sha256 is {digest}."
-            )
-        elif digest != expected:
-            self.refuse(
-                f"{kind} is {digest} where {expected} is published; deleted, run it again, and if "
-                "it repeats the file has changed."
-            )
+def _verify(source: Source, part: Path, echo) -> None:
+    """Compares size and checksum with what is published; says so where nothing is."""
+    if source.size not in (None, _have(part)):
+        _refuse(source, part, f"{_have(part):,} bytes came where {source.size:,} are published")
+    kind = "md5" if source.md5 and not source.sha256 else "sha256"
+    with open(part, "rb") as file:
+        if file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"", b"<"):
+            _refuse(source, part, "a web page or nothing came in its place")
+        file.seek(0)
+        digest = hashlib.file_digest(file, kind).hexdigest()
+    expected = source.sha256 or source.md5
+    if expected is None:
+        echo(f"{part.stem}: no checksum is published for it; its sha256 is {digest}.")
+    elif digest != expected:
+        _refuse(source, part, f"its {kind} is {digest} where {expected} is published")

@@ -35,9 +35,7 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
-        raise ArchiveError(
-            f"{folder}: exists already; move it away to unpack {archive.name} again."
-        )
+        raise ArchiveError(f"{folder}: exists already; move it away to unpack {archive} again.")
     limit = limit or max(RATIO * archive.stat().st_size, SMALLEST_LIMIT)
     temporary = folder.with_name(f".{folder.name}.unpacking")
     lock = folder.with_name(f".{folder.name}.lock")
@@ -51,12 +49,8 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
                 raise ArchiveError(f"{archive}: holds no files.")
             os.rename(inside[0] if len(inside) == 1 and inside[0].is_dir() else temporary, folder)
         except CORRUPT as error:
-            reason = str(error).partition(":\n")[
-                0
-            ]  # tarfile lists what it tried on lines of their own
-            raise ArchiveError(
-                f"{archive}: broken archive ({reason}); delete it and download it again."
-            ) from None
+            reason = str(error).partition(":\n")[0]  # tarfile says on more lines what it tried
+            raise ArchiveError(f"{archive}: broken ({reason}); download it again.") from None
         except OSError as error:
             raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({error}).") from None
         finally:
@@ -67,25 +61,22 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
 
 def _extract(archive: Path, folder: Path, limit: int) -> None:
     """Writes all entries below `folder`; ArchiveError at the first that a data set has not."""
-    entries = _zip(archive, folder) if zipfile.is_zipfile(archive) else _tar(archive, folder)
     left = limit
+    entries = _zip(archive, folder) if zipfile.is_zipfile(archive) else _tar(archive, folder)
     for name, kind, size, extract in entries:
         left -= 512 + max(size, 0)  # an empty entry costs something too
         path = PurePosixPath(name)
         wrong = ""
         if path.is_absolute() or ".." in path.parts or "\\" in name or name[1:2] == ":":
-            wrong = "points outside the folder; it is not the data set"
+            wrong = "points outside the folder"
         elif kind not in ("file", "folder"):
-            wrong = f"is a {kind}; only files and folders are unpacked"
+            wrong = f"is a {kind}"
         elif kind == "file" and (folder / path).exists():
-            wrong = "is there twice; it is not the data set"
+            wrong = "is there twice"
+        elif left < 0:
+            wrong = f"unpacks to more than the {limit:,} bytes allowed"
         if wrong:
-            raise ArchiveError(f"{archive}: entry {name!r} {wrong}, delete it.")
-        if left < 0:
-            raise ArchiveError(
-                f"{archive}: unpacks to more than the {limit:,} bytes allowed; it is not the data "
-                "set, delete it."
-            )
+            raise ArchiveError(f"{archive}: entry {name!r} {wrong}; it is no data set, delete it.")
         extract()  # tarfile and zipfile write at most `size` bytes
 
 
