@@ -148,7 +148,7 @@ def test_conversion_that_cannot_write_says_so(tree, tmp_path):
     with (
         files.locked(tmp_path / "out/esc50/.convert.lock"),
         pytest.raises(
-            convert.ConvertError, match="another process is converting into it; wait for that one"
+            convert.ConvertError, match="another process is converting; wait for that one"
         ),
     ):
         converted(tmp_path)

@@ -177,7 +177,7 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
     )
     with pytest.raises(
         DataError,
-        match="has the columns path, category, split, fold, start, stop where .*, group bel",
+        match=r"index.parquet cannot be read \(.*group.*convert the set again",
     ):
         load()
     (folder / "index.parquet").unlink()

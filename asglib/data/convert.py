@@ -8,14 +8,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import soundfile
 import soxr
 
 from asglib import audio, files
-from asglib.data import converted, index, listing
+from asglib.data import converted, index
 from asglib.data.inspection import each, inspect_all
+from asglib.data.listing import Uncopied
 
 LARGEST_FLAC_BLOCK = 65_535  # samples
 LONGEST_STEM = 150  # bytes: with hash, suffix and a temporary name below the 255 of a file name
@@ -43,24 +42,35 @@ def convert(
     target = Path(out) / name
     among = target.resolve().is_relative_to(folder.resolve())
     if among or Path(out).resolve() == Path(data_root).resolve():
-        raise ConvertError(
-            f"{target}: lies among the originals, which must stay what they are; choose a folder "
-            f"for the converted sets that is neither {data_root} nor in {folder}."
-        )
+        raise ConvertError(f"{target} lies among the originals: choose a folder outside of them.")
     checked = inspect_all(name, folder, clips.path, cache, workers)
+    left_out = checked.problem.isin(("undecodable", "too_loud"))
+    failed = dict(zip(checked.path[left_out], checked.reason[left_out]))
+    sources = list(zip(checked.path[~left_out], checked.sha256[~left_out]))
+
+    def task(source: tuple[str, str]) -> str:
+        path, mark = source
+        return convert_file(folder / path, target / flac_name(path), mark)
+
     try:
         with files.locked(target / converted.LOCK, wait=False):
             for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
-            failed = _convert_all(folder, checked, target, workers)
+            reasons = each(task, sources, workers, "converting")
+            failed |= {path: why for (path, _), why in zip(sources, reasons) if why}
             os.sync()  # once, not for each of two million files: the index must not outlive them
-            fingerprint = index.fingerprint(clips, folder, cache)
-            about = {"source": str(folder), "fingerprint": fingerprint, "failed": failed}
-            _write_index(clips, about, target)
+            about = {"source": str(folder), "failed": failed}
+            about["fingerprint"] = index.fingerprint(clips, folder, cache)
+            about["resampler"] = f"soxr {soxr.__version__} HQ"
+            text = json.dumps(about, indent=1)
+            files.write_atomically(target / converted.ABOUT, lambda out: out.write_text(text))
+            kept = clips[~clips.path.isin(failed)]
+            kept = kept.assign(path=kept.path.map(flac_name)).sort_values(["path", "start"])
+            kept.attrs["missing"] = Uncopied(sorted({*clips.attrs["missing"], *failed}))
+            kept = kept.reset_index(drop=True)
+            files.write_atomically(target / converted.INDEX, kept.to_parquet)
     except BlockingIOError:
-        raise ConvertError(
-            f"{target}: another process is converting into it; wait for that one."
-        ) from None
+        raise ConvertError(f"{target}: another process is converting; wait for that one.") from None
     done = len(checked) - len(failed)
     echo(f"{target}: {done:,} files converted, {len(failed):,} could not be")
     return target
@@ -88,7 +98,11 @@ def convert_file(source: Path, target: Path, mark: str) -> str:
     temporary = target.with_name(f".{os.getpid()}.{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(temporary, wave, mark)
+        with soundfile.SoundFile(temporary, "w", audio.RATE, 1, "PCM_16", format="FLAC") as file:
+            file.comment = mark
+            file.write(wave)  # D35
+        if not is_whole(temporary, mark):
+            raise OSError(f"{len(wave)} samples were written and cannot be read back")
         os.replace(temporary, target)
     except (OSError, soundfile.LibsndfileError) as error:
         raise ConvertError(
@@ -107,40 +121,3 @@ def is_whole(path: Path, mark: str) -> bool:
             return file.comment == mark and len(file.read(last)) == last > 0
     except (soundfile.LibsndfileError, RuntimeError):
         return False
-
-
-def _write(path: Path, wave: np.ndarray, mark: str) -> None:  # D35
-    with soundfile.SoundFile(path, "w", audio.RATE, 1, "PCM_16", format="FLAC") as file:
-        file.comment = mark
-        file.write(wave)
-    if not is_whole(path, mark) or soundfile.info(path).frames != len(wave):
-        raise OSError(f"{len(wave)} samples were written and cannot be read back")
-
-
-def _convert_all(folder: Path, checked: pd.DataFrame, target: Path, workers) -> dict[str, str]:
-    """Converts the sources, marked by the hash of their bytes; {source: why} of those left out."""
-    left_out = checked.problem.isin(("undecodable", "too_loud"))
-    failed = dict(zip(checked.path[left_out], checked.reason[left_out]))
-    sources = list(zip(checked.path[~left_out], checked.sha256[~left_out]))
-
-    def task(source: tuple[str, str]) -> str:
-        path, mark = source
-        return convert_file(folder / path, target / flac_name(path), mark)
-
-    for (path, _), reason in zip(sources, each(task, sources, workers, "converting")):
-        if reason:
-            failed[path] = reason
-    return failed
-
-
-def _write_index(clips: pd.DataFrame, about: dict, target: Path) -> None:
-    kept = clips[~clips.path.isin(about["failed"])]
-    kept = kept.assign(path=kept.path.map(flac_name))
-    kept = kept.sort_values(["path", "start"], ignore_index=True)
-    missing = listing.Uncopied(sorted({*clips.attrs["missing"], *about["failed"]}))
-    kept.attrs = clips.attrs | {"missing": missing}
-    about |= {"clips": len(kept), "format": "FLAC, 16 bits, 16 kHz, mono"}
-    about |= {"resampler": f"soxr {soxr.__version__} HQ"}
-    text = json.dumps(about, indent=1)
-    files.write_atomically(target / converted.ABOUT, lambda out: out.write_text(text))
-    files.write_atomically(target / converted.INDEX, kept.to_parquet)

@@ -19,21 +19,13 @@ def is_one(folder: Path) -> bool:
 
 
 def build(folder: Path, labels: Iterable[str]) -> pd.DataFrame:
-    """The index that the conversion wrote, without the files that are gone or empty since.
-
-    attrs: the original's, with this folder's own beside its "missing" and "empty".
-    """
+    """The index that the conversion wrote, without the files that are gone or empty since."""
     path = folder / INDEX
+    columns = ["path", *labels, "split", "fold", "start", "stop", "group"]
     try:
-        table = listing.read(path)
+        table = listing.read(path)[columns]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read ({error}): convert the set again.") from None
-    columns = ["path", *labels, "split", "fold", "start", "stop", "group"]
-    if list(table) != columns:
-        found, expected = ", ".join(map(str, table)), ", ".join(columns)
-        raise DataError(
-            f"{path} has the columns {found} where {expected} belong: convert the set again."
-        )
     left = listing.index(folder, table, tuple(columns), table.attrs["missing"])
     empty = listing.Uncopied(sorted({*table.attrs["empty"], *left.attrs["empty"]}))
     left.attrs = table.attrs | {"missing": left.attrs["missing"], "empty": empty}
