@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from asglib.data import index
+from asglib.data import index, recipe
 from asglib.data.fetch import DownloadError, Source, fetch
 from asglib.data.sets import SOURCES
 from asglib.data.unpack import unpack
@@ -19,6 +19,8 @@ def download(name: str, data_root: Path, echo: Callable[[str], None] = print) ->
     DownloadError for a set that needs a form, a login or a crawler, with the steps.
     """
     data_set = index.DATASETS.get(name)
+    if name in recipe.SETS:
+        return [recipe.make(name, Path(data_root), echo)]
     if name not in SOURCES and data_set:
         raise DownloadError(f"{data_set.title}: no stable public address. {data_set.obtain}")
     if name not in SOURCES:
