@@ -288,9 +288,11 @@ def test_similarities_average_the_shifts_above_zero():
         "curves": {"FT": [0.7], "FF": [0.2], "SF": [1.0, 0.4, 0.6], "ST": [1.0, 0.9, 0.7]},
     }
     found = results.similarities([one, one | {"seed": 4, "method": "NONE"}])
-    mine = found[found["row"] == "FF"].set_index("column")["value"]
-    assert mine.to_dict() == pytest.approx({"FT": 0.7, "FF": 0.2, "SF": 0.5, "ST": 0.8})
-    assert set(found["seed"]) == {3, 4} and len(found) == 8
+    assert set(found["seed"]) == {3, 4} and len(found) == 2 * (1 + 1 + 3 + 3)
+    assert found.loc[found["column"] == "SF", "x"].tolist() == [0, 10, 50] * 2
+    assert found.loc[found["column"] == "FT", "x"].isna().all(), "a flip has no length"
+    mine = results.means(found[(found["x"] != 0) & (found["row"] == "FF")]).set_index("column")
+    assert mine["mean"].to_dict() == pytest.approx({"FT": 0.7, "FF": 0.2, "SF": 0.5, "ST": 0.8})
 
 
 def test_means_give_the_interval_over_seeds_and_none_to_one_seed():

@@ -5,6 +5,7 @@ import io
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.markers import MarkerStyle
@@ -30,16 +31,6 @@ def ramp(bins=257, frames=80, top=0.0):
 def panels_of(figure):
     """The axes that hold a picture, without those of colour bars."""
     return [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
-
-
-def record(method, seed=0, low=0.2):
-    curve = list(np.linspace(1, low, 3))
-    return {
-        "method": method,
-        "seed": seed,
-        "shifts": [0.0, 0.1, 0.5],
-        "curves": {"SF": curve, "ST": curve[::-1], "FT": [0.4], "FF": [low]},
-    }
 
 
 def luminance(colour):
@@ -126,76 +117,31 @@ def test_compared_spectrograms_share_one_scale_with_units():
     ]  # no empty frame
 
 
-def test_lines_are_the_given_numbers_in_the_methods_colours():
-    given = {
-        "loss": {"NONE": ([0, 1, 2], [3.0, 2.0, 1.5]), "ASG": ([0, 1, 2], [4.0, 2.5, 2.0])},
-        "alignment": {"ASG": ([0, 2], [0.3, 0.1])},
-    }
-    figure = figures.lines(
-        given, "epoch", ("NT-Xent", "distance"), levels={"NONE alike": 1.9}, marks=[1.5]
+def test_curves_go_through_the_means_of_the_seeds_within_their_t_interval():
+    lines = [("NONE", "SF", seed, x, y) for seed, y in enumerate((1.0, 3.0)) for x in (0, 10)]
+    lines += [("ASG", "SF", 0, 0, 5.0), ("ASG", "SF", 0, 10, 7.0), ("ASG", "ST", 0, 0, 2.0)]
+    table = pd.DataFrame(lines, columns=["row", "column", "seed", "x", "value"])
+    figure = figures.curves(table, "shift", "similarity", zero=True)
+    one, other = figure.axes
+    assert [axis.get_title("left") for axis in figure.axes] == ["SF", "ST"]
+    assert (one.get_xlabel(), one.get_ylabel()) == ("shift", "similarity")
+    none, asg = one.lines[:2]
+    assert none.get_ydata().tolist() == [2, 2] and asg.get_ydata().tolist() == [5, 7]
+    assert to_rgb(none.get_color()) == figures.looks(["NONE"])["palette"]["NONE"]
+    half = (
+        12.7062  # the 97.5 percent point of Student's t with one degree of freedom; s / sqrt 2 = 1
     )
-    for axis, (title, curves), ylabel in zip(figure.axes, given.items(), ("NT-Xent", "distance")):
-        assert (axis.get_title("left"), axis.get_xlabel(), axis.get_ylabel()) == (
-            title,
-            "epoch",
-            ylabel,
-        )
-        for line, (method, (x, y)) in zip(axis.lines, curves.items()):
-            assert (
-                list(line.get_xdata()) == x
-                and list(line.get_ydata()) == y
-                and line.get_label() == method
-            )
-            assert to_rgb(line.get_color()) == figures.looks([method])["palette"][method]
-        assert list(axis.lines[len(curves)].get_xdata()) == [1.5, 1.5]
-    level = figure.axes[0].lines[-1]
-    assert set(level.get_ydata()) == {1.9}
-    assert to_rgb(level.get_color()) == figures.looks(["NONE"])["palette"]["NONE"]
+    band = one.collections[0].get_paths()[0].vertices[:, 1]
+    assert np.allclose([np.nanmin(band), np.nanmax(band)], [2 - half, 2 + half], atol=1e-3)
+    assert set(one.lines[-1].get_ydata()) == {0}
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NONE", "ASG"]
+    assert "nothing is measured" in figures.curves(table[:0], "").axes[0].texts[0].get_text()
 
 
-def test_shift_curves_show_the_mean_and_every_seed():
-    records = [record("NONE", 0, 0.2), record("NONE", 1, 0.6), record("ASG", 0, 0.1)]
-    figure = figures.shift_curves(records)
-    along_frequency, along_time, flipped = figure.axes
-    none, asg = along_frequency.lines[:2]
-    assert list(none.get_xdata()) == [0, 10, 50] and np.allclose(none.get_ydata(), [1, 0.7, 0.4])
-    assert np.allclose(asg.get_ydata(), [1, 0.55, 0.1])
-    assert np.allclose(along_time.lines[0].get_ydata(), [0.4, 0.7, 1])
-    (seeds,) = along_frequency.collections
-    wanted = [(0, 1), (10, 0.6), (50, 0.2), (0, 1), (10, 0.8), (50, 0.6), (0, 1), (10, 0.55)]
-    assert np.allclose(seeds.get_offsets(), [*wanted, (50, 0.1)])
-    palette = figures.looks(["NONE", "ASG"])["palette"]
-    colours = [palette["NONE"]] * 6 + [palette["ASG"]] * 3
-    assert np.allclose(seeds.get_facecolors()[:, :3], colours)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["NONE", "ASG"]
-    assert "%" in along_frequency.get_xlabel() and "similarity" in along_frequency.get_ylabel()
-
-
-def test_flips_show_the_mean_and_above_and_below_it_the_seeds():
-    records = [record("NONE", 0, 0.2), record("NONE", 1, 0.6), record("ASG", 0, 0.1)]
-    flipped = figures.shift_curves(records).axes[2]
-    assert [tick.get_text() for tick in flipped.get_xticklabels()] == ["FT", "FF"]
-    none, asg = flipped.lines[:2]
-    assert np.allclose(none.get_ydata(), [0.4, 0.4]) and np.allclose(asg.get_ydata(), [0.4, 0.1])
-    assert np.allclose(none.get_xdata(), [-0.2, 0.8]) and np.allclose(asg.get_xdata(), [0.2, 1.2])
-    spots = [spot for part in flipped.collections for spot in part.get_offsets().tolist()]
-    wanted = [(-0.2, 0.4), (-0.2, 0.4), (0.8, 0.2), (0.8, 0.6), (0.2, 0.4), (1.2, 0.1)]
-    assert np.allclose(sorted(spots), sorted(wanted))
-
-
-def test_answers_fill_each_bar_to_the_whole():
-    figure = figures.answers({"FT: direction": {"NONE": (0.5, 0.2, 0.9), "ASG": (0.75, 0.25, 1.0)}})
-    (axis,) = figure.axes
-    new, other, old = (list(bars) for bars in axis.containers)
-    assert [bar.get_width() for bar in new] == [50, 75]
-    assert np.allclose([bar.get_width() for bar in other], [30, 0])
-    assert np.allclose([(bar.get_x(), bar.get_width()) for bar in old], [(80, 20), (75, 25)])
-    assert axis.collections[0].get_offsets().tolist() == [[90, 0], [100, 1]]
-    assert axis.get_xlim() == (0, 100)
-    names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
-    assert [names[bar.get_y() + bar.get_height() / 2] for bar in new] == ["NONE", "ASG"]
-    assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first one on top"
+def test_many_points_have_no_markers():
+    table = pd.DataFrame({"row": "ASG", "column": "loss", "x": range(100), "value": 1.0})
+    few, many = (figures.curves(part, "step").axes[0].lines[0] for part in (table[:9], table))
+    assert few.get_marker() not in ("", "None") and many.get_marker() in ("", "None")
 
 
 def test_a_histogram_counts_and_marks_its_limits():
@@ -206,42 +152,22 @@ def test_a_histogram_counts_and_marks_its_limits():
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("length (bins)", "draws")
 
 
-def test_the_similarity_matrix_shows_roles_and_cosines():
-    kinds = np.array([[0, 1, 3, 2], [1, 0, 2, 3], [3, 2, 0, 1], [2, 3, 1, 0]])
-    cosines = np.linspace(-1, 1, 16).reshape(4, 4)
-    figure = figures.batch_similarity(
-        kinds, {"ASG": cosines}, ("itself", "positive", "moved", "another"), ("x", "x_p")
-    )
-    roles, measured = panels_of(figure)
-    colours = roles.collections[0].to_rgba(kinds)
-    for kind, colour in enumerate(views.CELLS):
-        assert {to_hex(cell).upper() for cell in colours[kinds == kind]} == {colour}
-    assert np.array_equal(measured.collections[0].get_array(), cosines)
-    assert measured.collections[0].get_clim() == (-1, 1)
-    assert list(measured.get_xticks()) == [1, 3], "the middles of two parts of two rows"
-    assert [text.get_text() for text in measured.get_yticklabels()] == ["x", "x_p"]
-    bars = [axis for axis in figure.axes if axis.get_label() == "<colorbar>"]
-    assert [text.get_text() for text in bars[0].get_xticklabels()] == [
-        "itself",
-        "positive",
-        "moved",
-        "another",
-    ]
-    assert bars[1].get_xlabel() == "cosine similarity"
-
-
-def test_dots_stand_in_the_row_of_their_factor():
-    figure = figures.dots(
-        {"ASG": {"register": 0.25, "order": 0.75}},
-        "same label (%)",
-        {"order": 0.5, "register": 0.125},
-    )
-    (axis,) = figure.axes
-    names = {y: text.get_text() for y, text in zip(axis.get_yticks(), axis.get_yticklabels())}
-    chance, asg = ({names[y]: x for x, y in part.get_offsets()} for part in axis.collections)
-    assert list(names.values()) == ["order", "register"] and axis.get_ylim()[0] > axis.get_ylim()[1]
-    assert chance == {"order": 50, "register": 12.5} and asg == {"order": 75, "register": 25}
-    assert axis.get_xlabel() == "same label (%)" and axis.get_xlim() == (0, 100)
+def test_heat_maps_share_a_scale_and_small_ones_have_their_numbers():
+    counts = pd.DataFrame([[67.0, 33.0], [0.0, 100.0]], ["dog", "rain"], ["dog", "rain"])
+    counts = counts.rename_axis(index="true class", columns="predicted class")
+    large = pd.DataFrame(np.eye(30))
+    shown = {"A": counts, "none": counts[:0], "B": large}
+    figure = figures.heatmaps(shown, "share (%)", 0, 100)
+    one, other = panels_of(figure)
+    assert np.array_equal(one.collections[0].get_array(), counts)
+    assert [axis.collections[0].get_clim() for axis in (one, other)] == [(0, 100)] * 2
+    assert [text.get_text() for text in one.texts] == ["67", "33", "0", "100"] and not other.texts
+    assert (one.get_title("left"), one.get_xlabel()) == ("A", "predicted class")
+    assert [text.get_text() for text in one.get_yticklabels()] == ["dog", "rain"]
+    assert not [text for text in other.get_yticklabels() if text.get_text()]
+    assert figure.axes[-1].get_ylabel() == "share (%)"
+    nothing = figures.heatmaps({"A": counts[:0]}, "", 0, 1)
+    assert nothing.axes[0].texts[0].get_text() == "nothing is tested"
 
 
 def pixels(figure):

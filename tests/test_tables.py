@@ -142,15 +142,6 @@ def test_the_papers_numbers():
         tables.printed({"NONE": (4, "NONE")}, ("MS",), "frozen")
 
 
-def test_similarities_average_the_shifts_above_zero():
-    curves = {"FT": [0.7], "FF": [0.2], "SF": [1.0, 0.4, 0.6], "ST": [1.0, 0.9, 0.7]}
-    one = {"method": "FF", "seed": 3, "shifts": [0.0, 0.1, 0.5], "curves": curves}
-    found = tables.similarities([one, one | {"seed": 4, "method": "NONE"}])
-    mine = found[found["row"] == "FF"].set_index("column")["value"]
-    assert mine.to_dict() == pytest.approx({"FT": 0.7, "FF": 0.2, "SF": 0.5, "ST": 0.8})
-    assert set(found["seed"]) == {3, 4} and len(found) == 8
-
-
 def test_what_the_intervals_stand_on():
     table = evaluations(study(NONE=[0.7, 0.8, 0.9], FT=[0.7, 0.8]))
     cells, _ = tables.scores(table, ["NONE", "FT"], TASKS)

@@ -3,7 +3,7 @@
 import pytest
 from made_records import study
 
-from asglib.study import figures, trainings
+from asglib.study import trainings
 from asglib.study.records import evaluations, pretext
 from asglib.study.runs import _collapsed
 from asglib.study.tables import differences
@@ -84,12 +84,3 @@ def test_what_a_method_saw_becomes_rows():
     line = rows.iloc[0]
     assert len(rows) == 1 and (line["setting"], line["key"]) == ("pretext", "pretext/ranked")
     assert line["value"] == 0.62 and pretext([]).empty
-
-
-def test_the_figure_marks_a_collapse():
-    fig = figures.ranked_against_loss([run(), run(seed=1, ranked=0.34), run("SG", ranked=None)])
-    points = fig.axes[0].collections
-    assert [tuple(one.get_offsets()[0]) for one in points] == [(1.5, 62.0), (1.5, 34.0)]
-    assert [tuple(one.get_facecolor()[0][:3]) == (1, 1, 1) for one in points] == [False, True]
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["CPC"]
-    assert "no pretraining of CPC" in figures.ranked_against_loss([]).axes[0].texts[0].get_text()

@@ -1,4 +1,4 @@
-"""One task, class by class: confusions and gains (paper tables 2 and 3)."""
+"""One task, class by class: which is taken for which (paper tables 2 and 3)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,16 @@ def confusion(records: Sequence[Mapping]) -> pd.DataFrame:
     names = list(told[0]["classes"]) if told else []
     if any(list(record["classes"]) != names for record in told):
         runs = ", ".join(record["run"] for record in told)
-        raise ClassesError(
-            f"The records {runs} have different classes: draw them in panels of their own."
-        )
-    counts = np.zeros((len(names), len(names)), dtype=int)
-    for record in told:
-        counts += confusion_matrix(
-            record["labels"], record["predictions"], labels=range(len(names))
-        )
-    return pd.DataFrame(counts, index=names, columns=names)
+        raise ClassesError(f"The records {runs} have different classes: count them apart.")
+    pairs = [(record["labels"], record["predictions"]) for record in told]
+    counts = sum(confusion_matrix(*pair, labels=range(len(names))) for pair in pairs)
+    shape = (len(names), len(names))
+    counts = pd.DataFrame(np.broadcast_to(counts, shape), index=names, columns=names)
+    return counts.rename_axis(index="true class", columns="predicted class")
 
 
-def confused(records: Sequence[Mapping]) -> str:
+def confused(counts: pd.DataFrame) -> str:
     """The most frequent confusion: "up taken for down in 12 of 90 clips", counted once a seed."""
-    counts = confusion(records)
     wrong = counts.to_numpy() - np.diag(np.diag(counts))
     if not wrong.any():
         return "no clip is confused" if counts.size else "not tested"
@@ -44,26 +40,6 @@ def confused(records: Sequence[Mapping]) -> str:
     return f"{names[true]} taken for {names[taken]} in {wrong[true, taken]} of {clips} clips"
 
 
-def gains(records: Sequence[Mapping], minuend: str, subtrahend: str) -> pd.DataFrame:
-    """Points by class (row) and seed (column) that one method has more than another, lowest first.
-
-    Recall where a clip has one label, average precision where it may have several. Left out:
-    classes without a test clip, and seeds that only one of the two methods has.
-    """
-    one, other = (
-        {record["seed"]: _by_class(record) for record in records if record["method"] == method}
-        for method in (minuend, subtrahend)
-    )
-    seeds = sorted(set(one) & set(other))
-    found = pd.DataFrame({seed: 100 * (one[seed] - other[seed]) for seed in seeds}, dtype=float)
-    found = found.dropna()
-    return found.loc[found.mean(axis=1).sort_values(kind="stable").index]
-
-
-def _by_class(record: Mapping) -> pd.Series:
-    """The fraction of each class, NaN for one without a test clip."""
-    if record["metric"] == "mAP":
-        return pd.Series(record["average_precision"], index=list(record["classes"]), dtype=float)
-    counts = confusion([record])
-    right = pd.Series(np.diag(counts), index=counts.index)
-    return right / counts.sum(axis=1).where(lambda clips: clips > 0)
+def shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """In percent of each true class; a class without a test clip is an empty row."""
+    return 100 * counts.div(counts.sum(axis=1).clip(1), axis=0)

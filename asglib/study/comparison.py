@@ -122,26 +122,32 @@ def _paired(a: pd.DataFrame, b: pd.DataFrame | None, key: str, seed: int) -> pd.
     return both.assign(points=both["points_x"] - both["points_y"])
 
 
-def _bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seed: int) -> Cell:
-    """Tasks on the same clips are drawn together, data sets apart."""
-    found = {key: _paired(a, b, key, seed) for key in keys}
-    drawn = {k: clips for k, clips in found.items() if clips is not None and _groups(clips) > 1}
+def bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seeds: list[int]) -> Cell:
+    """The mean over seeds and tasks, and how far it depends on the draw of the test clips.
+
+    A clip counts with its mean over the seeds. Tasks on the same clips are drawn together, data
+    sets apart.
+    """
+    drawn = {}
+    for key in keys:
+        parts = [_paired(a, b, key, seed) for seed in seeds]
+        if all(part is not None for part in parts):
+            whose = ["clip", "part", "group", "key", "data_set"]
+            clips = pd.concat(parts).groupby(whose, sort=False)["points"].mean().reset_index()
+            if clips["group"].nunique() > 1:
+                drawn[key] = clips
     lacking = ", ".join(key for key in keys if key not in drawn)
     why = f"no interval from one seed for {lacking} (no clips recorded, or under 2 groups)"
     note = why if lacking else ""
     if not drawn:
-        return Cell(n=1, note=note)
+        return Cell(n=len(seeds), note=note)
     generator, draws, groups = np.random.default_rng(0), [], 0
     for _, clips in pd.concat(drawn.values()).groupby("data_set"):
         draws.append(cluster_draws(clips["points"], clips["group"], clips["key"], generator))
-        groups += _groups(clips)
+        groups += clips["group"].nunique()
     limits = percentiles(np.concatenate(draws, axis=1).mean(axis=1))
     mean = np.mean([clips["points"].mean() for clips in drawn.values()])
-    return Cell(float(mean), *limits, 1, groups, "clips", note)
-
-
-def _groups(clips: pd.DataFrame) -> int:
-    return clips["group"].nunique()
+    return Cell(float(mean), *limits, len(seeds), groups, "clips", note)
 
 
 def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = None) -> Cell:
@@ -150,7 +156,7 @@ def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = Non
     if whole.empty:
         return Cell(note="no seed that both have in every task")
     if len(whole) == 1:
-        return _bootstrap(a, b, list(whole.columns), whole.index[0])
+        return bootstrap(a, b, list(whole.columns), list(whole.index))
     return Cell(*mean_t(whole.mean(axis=1)), unit="seeds")
 
 
@@ -184,17 +190,35 @@ def compare(
     A task counts the seeds that both have. The average leaves out tasks without a common seed and
     then takes the seeds that are whole in all the others; `left_out` says what was not there.
     """
+    a, b, points = _sides(table, minuend, subtrahend, tasks, shared)
+    left_out = [*_gaps(a, minuend, points), *_gaps(b, subtrahend, points)]
+    each = {key: interval(points[[key]], a, b) for key in points}
+    common = points.columns[points.notna().any()]
+    return Comparison(each, interval(points[common], a, b), points, left_out)
+
+
+def over_clips(
+    table: pd.DataFrame, minuend: str | dict, subtrahend: str | dict, tasks: list[str], **shared
+) -> dict[str, Cell]:
+    """The same differences with intervals over the test clips, the seeds being given: by task, and
+    "average" over the tasks for the seeds that are whole in all of them."""
+    a, b, points = _sides(table, minuend, subtrahend, tasks, shared)
+    found = {}
+    for name, part in [*((key, points[[key]]) for key in points), ("average", points)]:
+        seeds = list(part.dropna().index)
+        found[name] = bootstrap(a, b, list(part), seeds) if seeds else Cell(note="not tested")
+    return found
+
+
+def _sides(table, minuend, subtrahend, tasks, shared) -> tuple:
+    """The rows of both systems, and minuend - subtrahend in points [seeds, tasks]."""
     systems = [as_system(side, **shared) for side in (minuend, subtrahend)]
     a, b = (choose(table, system) for system in systems)
     if None in (system["corpus"] for system in systems):
         one_corpus(pd.concat([a, b]))
     either = {*a["key"], *b["key"]}
     keys = [key for key in table["key"].unique() if key in either] if tasks is None else list(tasks)
-    points = percent(a, keys) - percent(b, keys)
-    left_out = [*_gaps(a, minuend, points), *_gaps(b, subtrahend, points)]
-    each = {key: interval(points[[key]], a, b) for key in keys}
-    common = [key for key in keys if points[key].notna().any()]
-    return Comparison(each, interval(points[common], a, b), points, left_out)
+    return a, b, percent(a, keys) - percent(b, keys)
 
 
 def describe(cell: Cell) -> str:

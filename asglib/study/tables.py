@@ -36,7 +36,7 @@ def _cells(lines: list[tuple[str, str, Cell, str]]) -> pd.DataFrame:
     )
 
 
-def _dots(row: str, values: pd.DataFrame, averaged: Sequence[str]) -> pd.DataFrame:
+def dots_of(row: str, values: pd.DataFrame, averaged: Sequence[str]) -> pd.DataFrame:
     """[seeds, tasks] as dots, with the average of the seeds that are whole in all of `averaged`."""
     average = values[list(averaged)].mean(axis=1, skipna=False) if len(averaged) else np.nan
     whole = values.assign(**{AVERAGE: average}).rename_axis(index="seed", columns="column")
@@ -68,7 +68,7 @@ def scores(
         for column in [*columns, AVERAGE]:
             cell = _score(side, values, column)
             lines.append((label, column, cell, _text(cell, seeds)))
-        dots.append(_dots(label, values, columns))
+        dots.append(dots_of(label, values, columns))
     return _cells(lines), pd.concat(dots, ignore_index=True)
 
 
@@ -116,15 +116,14 @@ def differences(
         if 0 < len(common) < len(columns):
             *cell, text = lines.pop()
             lines.append((*cell, f"{text}, {len(common)} of {len(columns)} tasks"))
-        dots.append(_dots(label, found.points, common))
+        dots.append(dots_of(label, found.points, common))
     return _cells(lines), pd.concat(dots, ignore_index=True)
 
 
 def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
-    """The cells of plain values, say seconds: mean and t interval over seeds; none for one seed."""
-    lines = []
-    for (row, column), part in dots.groupby(["row", "column"], sort=False):
-        values = part["value"].astype(float)
+    """The cells of dots of any kind, say seconds: mean and t interval over seeds; none for one."""
+    lines, each = [], dots.groupby(["row", "column", "seed"], sort=False)["value"].mean()
+    for (row, column), values in each.astype(float).groupby(["row", "column"], sort=False):
         cell, half = Cell(values.iloc[0], n=1, note="one seed"), ""
         if len(values) > 1:
             cell = Cell(*mean_t(values), unit="seeds")
@@ -133,40 +132,48 @@ def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
     return _cells(lines)
 
 
+def plain(values: pd.DataFrame, form: str = "{:.1f}", lacking: str = "not printed") -> pd.DataFrame:
+    """Numbers [rows, columns] as cells without intervals; NaN: what is `lacking`."""
+    lines = []
+    for row, columns in values.iterrows():
+        for column, value in columns.items():
+            there = pd.notna(value)
+            cell = Cell(float(value)) if there else Cell(note=lacking)
+            lines.append((row, column, cell, form.format(value) if there else "–"))
+    return _cells(lines)
+
+
 def printed(
-    rows: Mapping[str, tuple[int, str] | None],
-    columns: Sequence[str],
-    setting: str,
-    name: str = "asg",
+    rows: Mapping[str, tuple[int, str] | None], columns: Sequence[str], setting: str
 ) -> pd.DataFrame:
-    """A paper's numbers as cells without intervals: {label: (table, method)}, None: not printed.
+    """The numbers of ASG's paper as cells: {label: (table, method)}, None: not printed.
 
     The average is the printed one, or computed where a table prints none, so that table 2 can stand
     beside table 4.
     """
-    source, lines = paper.read(name), []
+    source, found = paper.read("asg"), {}
     for label, where in rows.items():
         values = [where and paper.cell(source, *where, column, setting) for column in columns]
-        average = None if None in values else float(np.mean(values))
+        values = pd.Series(values, columns, dtype=float)
+        values[AVERAGE] = values.mean(skipna=False)
         if where and paper.averages(source, where[0]):
-            average = paper.cell(source, *where, paper.AVERAGE, setting)
-        for column, value in zip([*columns, AVERAGE], [*values, average]):
-            cell = Cell(note="not printed") if value is None else Cell(value)
-            lines.append((label, column, cell, "–" if value is None else f"{value:.1f}"))
-    return _cells(lines)
+            values[AVERAGE] = paper.cell(source, *where, paper.AVERAGE, setting)
+        found[label] = values
+    return plain(pd.DataFrame(found).T)
 
 
 def similarities(records: Sequence[Mapping]) -> pd.DataFrame:
     """Of records with curves, the similarity of moved clips to themselves: dots, a column a move.
 
-    Averaged over the shifts above 0; a flip has no length, and one value.
+    `x` is the shift in percent of the axis, NaN for a flip, which has no length.
     """
     lines = []
     for record in records:
         for move, curve in record["curves"].items():
-            moved = [value for shift, value in zip(record["shifts"], curve) if shift]
-            lines.append((record["method"], move, record["seed"], np.mean(moved or curve)))
-    return pd.DataFrame(lines, columns=["row", "column", "seed", "value"])
+            shifts = [100 * shift for shift in record["shifts"]] if len(curve) > 1 else [np.nan]
+            who = record["method"], move, record["seed"]
+            lines += [(*who, shift, value) for shift, value in zip(shifts, curve)]
+    return pd.DataFrame(lines, columns=["row", "column", "seed", "x", "value"])
 
 
 def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.DataFrame:

@@ -8,44 +8,32 @@ import numpy as np
 import pandas as pd
 
 from asglib.methods import METHODS
-from asglib.study.tables import AVERAGE, means
+from asglib.study.tables import average, means
 
-CHANCE = 1 / 3  # that a positive is above both negatives of CPC
+
+def _by_method(records: Sequence[Mapping], methods: Iterable[str]) -> dict[str, list[Mapping]]:
+    found = {method: [one for one in records if one["method"] == method] for method in methods}
+    return {method: mine for method, mine in found.items() if mine}
 
 
 def systems(records: Sequence[Mapping], methods: Iterable[str]) -> pd.DataFrame:
-    """A line a method: its network, input and corpus, what it was shown, and what came of it."""
+    """A line a method: its network, input and corpus, what it was shown, and what came of it.
+
+    "ranked first" is the share of positives that CPC ranks before both negatives.
+    """
     lines = {}
-    for method in methods:
-        mine = [record for record in records if record["method"] == method]
-        if mine:
-            lines[method] = _line(mine)
-    columns = ["encoder", "input", "corpus", "clips", "too short", "epochs", "loss", "spread"]
-    columns += ["ranked first", "collapsed"]
-    found = pd.DataFrame.from_dict(lines, orient="index").reindex(columns=columns)
-    return found.rename_axis("method").fillna("–")
-
-
-def _line(mine: list[Mapping]) -> dict:
-    first = mine[0]
-    collapsed = sum(bool(record.get("collapsed")) for record in mine)
-    return {
-        "encoder": first["encoder"],
-        "input": first["frontend"],
-        "corpus": first["corpus"],
-        "clips": first["clips"],
-        "too short": first["too_short"],
-        "epochs": first["epochs"],
-        "loss": _mean([record["final_loss"] for record in mine]),
-        "spread": _mean([record["measured"]["spread"][-1] for record in mine]),
-        "ranked first": _mean([ranked(record) for record in mine]),
-        "collapsed": f"{collapsed} of {len(mine)}" if first["epochs"] else "not trained",
-    }
-
-
-def ranked(record: Mapping) -> float | None:
-    """The share of positives that CPC ranks first; None for another method, or no training."""
-    return record.get("seen", {}).get("ranked")
+    for method, mine in _by_method(records, methods).items():
+        first = mine[0]
+        named = {"encoder": "encoder", "frontend": "input", "corpus": "corpus", "clips": "clips"}
+        named |= {"too_short": "too short", "epochs": "epochs"}
+        lost = sum(bool(record.get("collapsed")) for record in mine)
+        lines[method] = {title: first[name] for name, title in named.items()} | {
+            "loss": _mean(record["final_loss"] for record in mine),
+            "spread": _mean(record["measured"]["spread"][-1] for record in mine),
+            "ranked first": _mean(record.get("seen", {}).get("ranked") for record in mine),
+            "collapsed": f"{lost} of {len(mine)}" if first["epochs"] else "not trained",
+        }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
 
 
 def _mean(values: Iterable[float | None]) -> str:
@@ -56,31 +44,21 @@ def _mean(values: Iterable[float | None]) -> str:
 def costs(records: Sequence[Mapping], methods: Iterable[str], cells: pd.DataFrame) -> pd.DataFrame:
     """At equal clips and epochs, what each method costs, and what it gains for its time.
 
-    `cells` are differences of averages, rows "method - control".
+    `cells` are differences of averages, rows "method" or "method - control".
     """
-    averages = cells[cells["column"] == AVERAGE]
-    gains = averages.set_index(averages["row"].str.split(" - ").str[0])["mean"]
-    lines = {}
-    for method in methods:
-        mine = [record for record in records if record["method"] == method]
-        if not mine:
-            continue
-        shown = mine[0]["batch"] * mine[0]["steps"]
-        seconds = [record["seconds"] for record in mine]
-        gain = gains.get(method, np.nan)
-        lines[method] = {
-            "clips shown": shown,
-            "views encoded": shown * METHODS[method].views,
-            "seconds": _seconds(method, seconds),
-            "gain over its control, points": gain,
-            "gain per minute": 60 * gain / np.mean(seconds),
-        }
-    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
-
-
-def _seconds(method: str, values: list[float]) -> str:
-    dots = {"row": method, "column": "seconds", "seed": range(len(values)), "value": values}
-    return means(pd.DataFrame(dots))["text"].iloc[0]
+    averages = average(cells)
+    gains = averages["mean"].set_axis(averages.index.str.split(" - ").str[0])
+    mine = _by_method(records, methods)
+    dots = [(m, "s", run["seed"], run["seconds"]) for m, runs in mine.items() for run in runs]
+    seconds = means(pd.DataFrame(dots, columns=["row", "column", "seed", "value"]))
+    seconds = seconds.set_index("row")
+    shown = pd.Series({m: runs[0]["batch"] * runs[0]["steps"] for m, runs in mine.items()})
+    table = pd.DataFrame({"clips shown": shown}).rename_axis("method")
+    table["views encoded"] = shown * [METHODS[method].views for method in mine]
+    table["seconds"] = seconds["text"]
+    table["gain over its control, points"] = gains.reindex(table.index)
+    table["gain per minute"] = 60 * gains.reindex(table.index) / seconds["mean"]
+    return table
 
 
 def collapsed(records: Sequence[Mapping]) -> str:

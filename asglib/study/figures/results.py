@@ -1,4 +1,4 @@
-"""Scores, differences, classes and claims as pictures (paper tables 2 to 6).
+"""Scores, differences and claims as pictures (paper tables 2 to 6).
 
 Numbers come as two tables. `cells` has a line for each row and column of a picture: row, column,
 mean, low, high, n, unit, note, text. `dots` has a line for each seed of a cell: row, column, seed,
@@ -7,29 +7,15 @@ value.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from asglib.study import classes
-from asglib.study.figures.style import (
-    GUIDE,
-    MARKERS,
-    TICK,
-    Picture,
-    colour,
-    drawn,
-    looks,
-    one_legend,
-    panels,
-    single,
-)
+from asglib.study.figures.style import GUIDE, TICK, Picture, drawn, looks, one_legend, panels
 
 VERDICTS = {  # colour and marker: told apart without colour too
     "reproduced": ("#029E73", "o"),
@@ -40,9 +26,6 @@ VERDICTS = {  # colour and marker: told apart without colour too
 }
 SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
-NAMED = 20  # classes whose names fit on an axis
-WRITTEN = 12  # classes whose cells can hold a number
-COLOURED = 8  # classes of a map that have a colour
 LETTERS = 58  # of a claim on each of its two lines
 
 
@@ -126,80 +109,6 @@ def _name_rows(axis, names: Sequence[str]) -> None:
 
 
 @drawn
-def confusion_matrices(systems: Mapping[str, Sequence[Mapping]], columns: int = 2) -> Figure | str:
-    """{title: records of a system on a task, a record a seed}: percent of each true class."""
-    found = {title: classes.confusion(records) for title, records in systems.items()}
-    found = {title: counts for title, counts in found.items() if counts.size}
-    if not found:
-        return "no confusion matrix: no record with one prediction a clip"
-    fig, axes = panels(len(found), 4.2, columns)
-    for axis, (title, counts) in zip(axes.flat, found.items()):
-        share = 100 * counts.div(counts.sum(axis=1).clip(1), axis=0)
-        text = {"annot": len(counts) <= WRITTEN, "fmt": ".0f", "annot_kws": {"size": 8}}
-        names = {"xticklabels": len(counts) <= NAMED, "yticklabels": len(counts) <= NAMED}
-        scale = {"vmin": 0, "vmax": 100, "cmap": "cividis", "cbar": False}
-        sns.heatmap(share, ax=axis, **scale, **text, **names)
-        axis.set(title=title, xlabel="predicted class", ylabel="true class")
-        axis.tick_params("x", rotation=90 if len(counts) > 4 else 0)
-    image = axes.flat[0].collections[0]
-    fig.colorbar(image, ax=axes, label="share of the true class (%)", aspect=30, pad=0.01)
-    return fig
-
-
-@drawn
-def class_gains(gains: pd.DataFrame, minuend: str, subtrahend: str, ends: int = 15) -> Figure | str:
-    """Gains [class, seed] as a bar for the mean and a dot a seed; of many classes both `ends`."""
-    if gains.empty:
-        return f"no gain by class: {minuend} and {subtrahend} have no seed in common"
-    both = pd.concat([gains.head(ends), gains.tail(ends)])
-    shown = gains if len(gains) <= 2 * ends else both
-    means = shown.mean(axis=1)
-    seeds = shown.melt(ignore_index=False)["value"]
-    palette = looks([minuend, subtrahend])["palette"]
-    fig, axis = single(8, 1.1 + 0.28 * len(shown))
-    bars = {"hue": np.where(means > 0, minuend, subtrahend), "palette": palette, "legend": False}
-    sns.barplot(x=means.values, y=means.index, alpha=0.4, saturation=1, width=0.7, ax=axis, **bars)
-    sns.stripplot(x=seeds.values, y=seeds.index, color="#333333", size=4, jitter=False, ax=axis)
-    axis.axvline(0, **GUIDE)
-    axis.set(xlabel=f"{minuend} - {subtrahend} (points)", ylabel="")
-    axis.grid(axis="y", visible=False)
-    return fig
-
-
-@drawn
-def embedding_maps(
-    maps: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: Sequence[str], title: str
-) -> Figure | str:
-    """{system: (points [n, 2], shares of the variance [2])} side by side, a dot a clip; the most
-    frequent of `labels` [n] have a colour and a marker, the others are grey."""
-    if not maps:
-        return "no map: no encoder on this task"
-    shown = pd.Series(list(labels), dtype=object)
-    counts = shown.value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    names = sorted(counts.index[:COLOURED], key=_natural)
-    others = f"{len(counts) - len(names)} others"
-    shown = shown.where(shown.isin(names), others)
-    palette = {name: colour(number) for number, name in enumerate(names)} | {others: "#BBBBBB"}
-    markers = dict(zip(names, MARKERS)) | {others: "."}
-    order = [name for name in palette if name in set(shown)]
-    by = {"hue": shown, "style": shown, "hue_order": order, "style_order": order}
-    fig, axes = panels(len(maps), 4.6)
-    for axis, (system, (points, share)) in zip(axes[0], maps.items()):
-        x, y = np.asarray(points).T
-        mark = {"palette": palette, "markers": markers, "s": 25, "alpha": 0.65, "linewidth": 0}
-        sns.scatterplot(x=x, y=y, ax=axis, **mark, **by)
-        axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
-        axis.set(title=system, ylabel=f"second ({100 * share[1]:.0f} %)", xticks=[], yticks=[])
-    one_legend(fig, title=title, loc="outside lower center")
-    return fig
-
-
-def _natural(name: str) -> list:
-    """A key that puts 600 Hz before 1100 Hz."""
-    return [(len(part), part) if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
-
-
-@drawn
 def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     """The measured claims: mean and interval in points, right of 0 as claimed; tick: as stated."""
     shown = scorecard.dropna(subset="mean")
@@ -208,7 +117,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     shown = shown.assign(y=range(len(shown)))
     palette = {word: hue for word, (hue, _) in VERDICTS.items()}
     markers = {word: marker for word, (_, marker) in VERDICTS.items()}
-    fig, axis = single(10, 1.2 + 0.36 * len(shown))
+    fig, ((axis,),) = panels(1, 1.2 + 0.36 * len(shown))
     _intervals(axis, shown, "verdict", palette, markers)
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")

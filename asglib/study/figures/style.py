@@ -61,32 +61,28 @@ def drawn(draw: Callable[..., Figure | str]) -> Callable[..., Figure]:
             found = draw(*args, **keywords)
             if isinstance(found, Figure):
                 return found
-            fig, axis = single(10, 1)
-            axis.set_axis_off()
-            axis.text(0.5, 0.5, found, ha="center", va="center", color=OTHER)
+            fig, axes = panels(1, 1)
+            axes[0, 0].set_axis_off()
+            axes[0, 0].text(0.5, 0.5, found, ha="center", va="center", color=OTHER)
             return fig
 
     return inside
 
 
-def single(width: float, height: float) -> tuple[Figure, object]:
-    """A figure and its only axes."""
-    fig = Picture(figsize=(width, height), layout="constrained")
-    return fig, fig.subplots()
-
-
-def panels(count: int, height: float, columns: int = 0, **keywords) -> tuple[Figure, np.ndarray]:
-    """A figure as wide as a page and its axes [rows, columns]; those beyond `count` are hidden."""
+def panels(
+    count: int, height: float, columns: int = 0, width: float = 10, **keywords
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes [rows, columns]; those beyond `count` are hidden."""
     columns = columns or count
     rows = -(-count // columns)
-    fig = Picture(figsize=(10, height * rows), layout="constrained")
+    fig = Picture(figsize=(width, height * rows), layout="constrained")
     axes = fig.subplots(rows, columns, squeeze=False, **keywords)
     for axis in axes.flat[count:]:
         axis.set_axis_off()
     return fig, axes
 
 
-def one_legend(fig: Figure, columns: int = 5, **keywords) -> None:
+def one_legend(fig: Figure) -> None:
     """One legend above all panels, in place of each panel's own."""
     entries = {}
     for axis in fig.axes:
@@ -94,33 +90,23 @@ def one_legend(fig: Figure, columns: int = 5, **keywords) -> None:
             entries.setdefault(label, handle)
         if axis.get_legend():
             axis.get_legend().remove()
-    options = {"loc": "outside upper center", "ncols": columns} | keywords
-    fig.legend(entries.values(), entries.keys(), **options)
-
-
-def colour(number: int) -> tuple[float, ...]:
-    """Of the system or class with this number: black, the hues, the same hues darker, ...
-
-    >>> colour(0), colour(9) < colour(1)
-    ((0.0, 0.0, 0.0), True)
-    """
-    if number == 0:
-        return 0.0, 0.0, 0.0
-    darker, hue = divmod(number - 1, len(HUES))
-    return tuple(0.6**darker * part for part in HUES[hue])
+    fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=5)
 
 
 def look(label: str) -> dict:
     """The `color` and `marker` of the system that a label begins with: "ASG, mel", "ASG - NONE".
 
-    What is named after no system is grey and round.
+    The first system is black; then come the hues, and the same hues darker. What is named after no
+    system is grey and round.
     """
     systems = list(dict.fromkeys([*MAIN, *METHODS]))
     named = [one for one in systems if label == one or label.startswith((f"{one} ", f"{one},"))]
     if not named:
         return {"color": OTHER, "marker": "o"}
     number = systems.index(max(named, key=len))
-    return {"color": colour(number), "marker": MARKERS[number % len(MARKERS)]}
+    darker, hue = divmod(number - 1, len(HUES))
+    colour = tuple(0.6**darker * part for part in HUES[hue]) if number else (0.0, 0.0, 0.0)
+    return {"color": colour, "marker": MARKERS[number % len(MARKERS)]}
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict]:

@@ -1,0 +1,63 @@
+"""One difference, say ASG - NONE, looked at closely: how sure, and after how much training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from asglib.study.comparison import Cell, compare, over_clips
+from asglib.study.records import evaluations
+from asglib.study.tables import AVERAGE, dots_of
+
+
+def by_length(
+    records: Sequence[Mapping], pair: tuple[str, str], tasks: Sequence[str], **shared
+) -> pd.DataFrame:
+    """The seed-paired difference of two methods against the epochs that both were pretrained: dots.
+
+    `records` may hold several lengths of one method and seed; `x` is the number of epochs. Each
+    task is a column, and so is their average, of the seeds that are whole in all tasks.
+    """
+    lengths: dict[int, list] = {}
+    for record in records:
+        if record["kind"] == "evaluation" and record["method"] in pair:
+            lengths.setdefault(record["epochs"], []).append(record)
+    parts = []
+    for epochs, some in sorted(lengths.items()):
+        found = compare(evaluations(some), *pair, list(tasks), **shared)
+        dots = dots_of(" - ".join(pair), found.points, tasks)
+        parts.append(dots.assign(x=epochs))
+    empty = pd.DataFrame(columns=["seed", "column", "value", "row", "x"])
+    return pd.concat(parts, ignore_index=True) if parts else empty
+
+
+def two_intervals(
+    table: pd.DataFrame, pair: tuple, columns: Sequence[str], **shared
+) -> pd.DataFrame:
+    """A difference by task and on average, in points, with its two sources of chance.
+
+    Over seeds: had others been drawn, on these clips (a t interval). Over clips: had other test
+    clips been drawn, in whole groups, with these seeds (a bootstrap).
+    """
+    found = compare(table, *pair, list(columns), **shared)
+    clips = over_clips(table, *pair, list(columns), **shared)
+    lines = []
+    for column, cell in (found.tasks | {AVERAGE: found.average}).items():
+        points = f"{cell.mean:+.1f}" if cell.n else "not tested"
+        lines.append((points, _limits(cell, "seeds"), _limits(clips[column], "clips"), cell.n))
+    titles = ["points", "95 % over seeds", "95 % over test clips", "seeds"]
+    return pd.DataFrame(lines, [*found.tasks, AVERAGE], titles).rename_axis("task")
+
+
+def _limits(cell: Cell, unit: str) -> str:
+    """A dash, too, where some task has no clips to draw from."""
+    whole = cell.unit == unit and not cell.note
+    return f"[{cell.low:+.1f}, {cell.high:+.1f}]" if whole else "–"
+
+
+def in_words(intervals: pd.DataFrame) -> str:
+    """The average of `two_intervals`: "+1.2 [-0.1, +2.5] over seeds and ... over test clips"."""
+    line = intervals.loc[AVERAGE]
+    seeds, clips = (f"{line[f'95 % over {what}']} over {what}" for what in ("seeds", "test clips"))
+    return f"{line['points']}, {seeds} and {clips} ({line['seeds']} seeds)"

@@ -1,0 +1,76 @@
+"""A difference with its two sources of chance, and against training length: made records."""
+
+import numpy as np
+import pytest
+from made_records import TASKS, record, study
+
+from asglib.study import figures, gains
+from asglib.study.comparison import over_clips
+from asglib.study.records import evaluations
+
+PAIR = ("ASG", "NONE")
+
+
+def clips(right, method, seed, key="fsdd/digit"):
+    """40 clips of 8 speakers with five clips each, of which all of the first `right` are known."""
+    return record(method, 5 * right, key, seed)
+
+
+def test_seeds_that_agree_still_leave_the_chance_of_the_clips():
+    rows = [
+        clips(right, method, seed) for method, right in (("ASG", 6), ("NONE", 4)) for seed in (0, 1)
+    ]
+    found = gains.two_intervals(evaluations(rows), PAIR, ["fsdd/digit"])
+    line = found.loc["fsdd/digit"]
+    assert (line["points"], line["95 % over seeds"], line["seeds"]) == (
+        "+25.0",
+        "[+25.0, +25.0]",
+        2,
+    )
+    # Of 8 speakers 2 gain, each with a whole: 0 to 5 of 8 in 95 of 100 draws (binomial, p = 1/4).
+    assert line["95 % over test clips"] in ("[+0.0, +50.0]", "[+0.0, +62.5]")
+    told = gains.in_words(found)
+    assert told.startswith("+25.0, [+25.0, +25.0] over seeds and [+0.0,") and "(2 seeds)" in told
+
+
+def test_a_clip_counts_with_its_mean_over_the_seeds():
+    """What one seed gains on a clip and another loses there is no chance of the clips."""
+    gain, loss = ([1] * 20 + [0] * 20, [0] * 20 + [1] * 20)
+    rows = [record("ASG", 20, seed=seed) | {"correct": c} for seed, c in enumerate((gain, loss))]
+    rows += [record("NONE", 0, seed=seed) for seed in (0, 1)]
+    cell = over_clips(evaluations(rows), *PAIR, ["fsdd/digit"])["fsdd/digit"]
+    assert (cell.mean, cell.low, cell.high, cell.n, cell.groups) == (50, 50, 50, 2, 8)
+
+
+def test_a_task_without_clips_has_no_interval_over_clips_and_neither_has_the_average():
+    rows = [clips(r, m, s) for m, r in (("ASG", 6), ("NONE", 4)) for s in (0, 1)]
+    rows += study(["fsdd/speaker"], ASG=[0.5, 0.6], NONE=[0.5, 0.5])
+    found = gains.two_intervals(evaluations(rows), PAIR, TASKS)
+    assert found["95 % over test clips"]["fsdd/digit"] != "–"
+    assert found.loc[["fsdd/speaker", "average"], "95 % over test clips"].tolist() == ["–", "–"]
+    empty = gains.two_intervals(evaluations(rows), ("FT", "NONE"), TASKS)
+    assert set(empty["points"]) == {"not tested"}
+
+
+def lengths():
+    """ASG gains 2 and 4 points after 6 epochs, 6 and 10 after 24; FT is no part of the pair."""
+    points = {6: [(0.52, 0.5), (0.54, 0.5)], 24: [(0.56, 0.5), (0.6, 0.5)]}
+    rows = [
+        record(method, value, key, seed, epochs=epochs, run=f"{method}{key}{seed}{epochs}")
+        for epochs, seeds in points.items()
+        for seed, values in enumerate(seeds)
+        for method, value in zip(PAIR, values)
+        for key in TASKS
+    ]
+    return [*rows, record("FT", 0.9, TASKS[0], epochs=6), {"kind": "pretraining"}]
+
+
+def test_the_gain_against_training_length_is_paired_by_seed_and_length():
+    dots = gains.by_length(lengths(), PAIR, TASKS)
+    assert set(dots["row"]) == {"ASG - NONE"} and set(dots["column"]) == {*TASKS, "average"}
+    average = dots[dots["column"] == "average"].set_index(["x", "seed"])["value"]
+    assert average.to_dict() == pytest.approx({(6, 0): 2, (6, 1): 4, (24, 0): 6, (24, 1): 10})
+    axis = figures.curves(dots, "epochs", "points", zero=True).axes[-1]
+    assert axis.get_title("left") == "average"
+    assert np.allclose(axis.lines[0].get_xydata(), [(6, 3), (24, 8)])
+    assert gains.by_length([], PAIR, TASKS).empty
