@@ -6,17 +6,6 @@ from asglib.study.audit import audit
 from asglib.study.paper import read
 
 ASG = read("asg")
-TIES = {  # what a reader with a pencil finds: four ties with one side in bold
-    ("best of MS (frozen)", "table 3"),
-    ("best of LS (fine-tuned)", "table 3"),
-    ("best of MS (fine-tuned)", "table 3"),
-    ("best of LS (fine-tuned)", "table 5"),
-}
-PUZZLES = {  # and two relations that the text leaves open
-    ("ASG against its own moves", "tables 2, 4"),
-    ("front end without and with ASG", "tables 2, 4, 5"),
-}
-REAL = TIES | PUZZLES
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +34,8 @@ def claimed(claim, **changes):
     return ASG._replace(claims=claims)
 
 
-def test_the_audit_finds_what_is_there_and_nothing_else():
-    assert flagged() == REAL
+def test_the_audit_finds_nothing_in_the_averages_and_differences_that_asg_prints():
+    assert flagged() == set()
 
 
 def test_the_audit_looks_at_everything(found):
@@ -55,25 +44,6 @@ def test_the_audit_looks_at_everything(found):
     assert kinds["difference"] == ASG.claims["stated"].notna().sum() == 29
     assert kinds["order"] + kinds["most"] + 29 == (ASG.claims["kind"] != "untabled").sum()
     assert kinds["printed twice"] == 17
-    assert kinds["bold"] == ASG.tables.groupby(["table", "column", "setting"]).ngroups
-
-
-def test_what_the_text_does_not_explain_is_told_in_numbers(found):
-    notes = found.set_index("check")["note"]
-    # averages from the cells: FT 72.24, NONE 69.96, ASG 77.22 on the same five sets
-    assert notes["ASG against its own moves"] == (
-        "FT of table 4 - NONE of table 4 is +2.3, FT of table 4 - ASG of table 2 is -5.0"
-    )
-    assert notes["front end without and with ASG"] == (
-        "NONE of table 4 - NONE of table 5 is -3.1, ASG of table 2 - ASG of table 5 is +3.0"
-    )
-
-
-def test_a_puzzle_is_solved_by_cells_that_fit():
-    tables = ASG.tables.copy()
-    ours = (tables["table"] == "2") & (tables["method"] == "ASG")
-    tables.loc[ours, "value"] -= 20
-    assert not PUZZLES & flagged(ASG._replace(tables=tables))
 
 
 def test_rounded_averages_are_no_fault_but_are_told(found):
@@ -86,26 +56,26 @@ def test_rounded_averages_are_no_fault_but_are_told(found):
 
 
 def test_a_planted_average_is_found():
-    new = flagged(planted("4", "SF", "Average", "frozen", value=71.9)) - REAL
+    new = flagged(planted("4", "SF", "Average", "frozen", value=71.9))
     assert ("average SF (frozen)", "table 4") in new
     assert ("average FT (frozen)", "table 4") not in new
 
 
 def test_a_planted_average_within_rounding_is_not():
     # the cells give 70.54, up to 70.59
-    assert flagged(planted("4", "ST", "Average", "frozen", value=70.6)) == REAL
+    assert flagged(planted("4", "ST", "Average", "frozen", value=70.6)) == set()
 
 
 @pytest.mark.parametrize(
     ("claim", "size"), [("ft-st", 2.0), ("byol-scv2", 5.6), ("mel-finetuned", 1.2)]
 )
 def test_a_planted_difference_is_found(claim, size):
-    assert {check for check, _ in flagged(claimed(claim, stated=size)) - REAL} == {claim}
+    assert {check for check, _ in flagged(claimed(claim, stated=size))} == {claim}
 
 
 def test_a_planted_order_is_found():
     turned = claimed("st-negative-ns", direction=">")
-    assert {check for check, _ in flagged(turned) - REAL} == {"st-negative-ns"}
+    assert {check for check, _ in flagged(turned)} == {"st-negative-ns"}
 
 
 def test_a_tie_in_print_is_told(found):
@@ -119,20 +89,18 @@ def test_most_is_more_than_half():
     ours = (tables["table"] == "2") & (tables["method"] == "ASG")
     tables.loc[ours & tables["column"].isin(["LS", "SCV1", "MS", "VC"]), "value"] = 1.0
     checks = {check for check, _ in flagged(ASG._replace(tables=tables))}
-    assert "sota-frozen-most" in checks and "sota-frozen-most" not in {c for c, _ in REAL}
+    assert "sota-frozen-most" in checks
 
 
-def test_a_planted_repeat_and_a_planted_bold_are_found():
-    repeat = flagged(planted("6", "w/ ASG", "Audioset", "frozen", value=36.3)) - REAL
+def test_a_planted_repeat_is_found():
+    repeat = flagged(planted("6", "w/ ASG", "Audioset", "frozen", value=36.3))
     assert ("ASG on AS (frozen)", "tables 2, 6") in repeat
-    bold = planted("4", "ST", "VC", "frozen", bold=True)
-    assert flagged(bold) - REAL == {("best of VC (frozen)", "table 4")}
 
 
 @pytest.mark.parametrize(
     ("name", "checks", "told"),
     [
-        ("cpc", 24, {"best of AudioSet test mAP (mlp)"}),  # 28.5 with video is not bold
+        ("cpc", 20, set()),
         ("augmented", 15, set()),
         ("audio2vec", 13, {"a2v-upper-bound-recovered", "a2v-two-best"}),
     ],

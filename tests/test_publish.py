@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 from made_records import study
 
@@ -52,7 +53,7 @@ def test_the_controls_stand_below_the_table(tmp_path):
     found = [r | {"corpus": "" if r["method"] == "spectrogram" else MAIN} for r in found]
     text = publish.readme(table(tmp_path / "small.parquet", found[:-1])).splitlines()[-1]
     assert "spectrogram 80.0 ± 0.0 (3), untrained not tested" in text
-    assert "ASG 60.0 ± 0.0 (2 of 3)." in text
+    assert "ASG 60.0 ± 0.0 (2 of 3). ASG - NONE in points" in text
 
 
 def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
@@ -66,7 +67,7 @@ def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
     counts = dict(re.findall(rf"(\d+) ({WORDS})[,.]", text)[::-1])
     counts = {word: int(n) for n, word in re.findall(rf"(\d+) ({WORDS})[,.]", text)}
     assert sum(counts.values()) == len(claims)
-    assert list(counts)[0] == "reproduced" and len(counts) == 5
+    assert "reproduced" in counts and "not tested" in counts
 
 
 def test_one_changed_record_changes_the_table(tmp_path):
@@ -85,7 +86,7 @@ def test_a_smoke_table_says_that_it_is_no_evidence(tmp_path):
     assert text.splitlines()[0].count("No evidence") == 1
     row = line(text, "FT - NONE = 2.2")
     assert row.endswith("| +5.0 [+3.8, +6.2], 3 seeds | not tested |")
-    assert "0 reproduced, 0 partly, " in text
+    assert re.search(r"In all: \d+ not tested\.", text)
 
 
 def test_a_broken_record_is_told_and_stops_nothing(tmp_path):
@@ -143,10 +144,12 @@ def test_a_readme_without_its_marks_is_left_alone(tmp_path, text):
 
 def test_every_report_behind_a_claim_is_a_notebook():
     pages = publish.pages()
-    assert set(publish.BEHIND.values()) <= set(pages)
+    for one in paper.papers().values():
+        assert set(one.reports.values()) <= set(pages)
     notebooks = [(publish.NOTEBOOKS / page).with_suffix(".ipynb") for page in pages.values()]
     assert len(notebooks) >= 9 and all(path.is_file() for path in notebooks)
-    assert set(paper.read("asg").claims["table"]) - {""} <= set(publish.BEHIND)
+    judged = pd.DataFrame({"source": ["ASG", "ASG", "Audio2Vec"], "table": ["2/4", "", "5"]})
+    assert publish.behind(judged).fillna("none").tolist() == ["05", "none", "11"]
 
 
 # publishing

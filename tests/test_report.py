@@ -149,7 +149,7 @@ DEFECTS = {
         html_output("<style>p { src: url('http://example.org/x') }</style>"),
         "external address in a style",
     ),
-    "script": (html_output("<script>alert(1)</script>"), "a script"),
+    "script": (html_output("<script>alert(1)</script>"), "a <script>"),
     "error": (
         new_output(
             "error", ename="ValueError", evalue="boom", traceback=["one", "ValueError: boom"]
@@ -328,10 +328,15 @@ def test_names_bring_no_script_and_no_paths_into_the_index(tmp_path):
     ("planted", "sentence"),
     [
         ("<svg aria-label='x' onload='alert(1)'></svg>", "onload of <svg> runs code"),
-        ("<a href='javascript:alert(1)'>x</a>", "address javascript:alert(1) in href of <a> may"),
-        ("<a href='jav\n a\tscript:x'>x</a>", "in href of <a> may run code"),
-        ("<a href='data:text/html,x'>x</a>", "address data:text/html,x in href of <a> may run"),
-        ("<a href='file:///etc/x'>x</a>", "address file:///etc/x in href of <a> may run code"),
+        (
+            "<a href='javascript:alert(1)'>x</a>",
+            "address javascript:alert(1) in href of <a>, which",
+        ),
+        ("<a href='jav\n a\tscript:x'>x</a>", "in href of <a>, which may run code"),
+        ("<a href='data:text/html,x'>x</a>", "address data:text/html,x in href of <a>, which may"),
+        ("<a href='file:///etc/x'>x</a>", "address file:///etc/x in href of <a>, which may run"),
+        ("<a href='../secret.txt'>x</a>", "external address ../secret.txt in href of <a>"),
+        ("<img alt='x' srcset='x.png 2x'>", "external address x.png 2x in srcset of <img>"),
         ("<a href='\\\\example.org'>x</a>", "external address"),
         ("<img alt='x' src='x.png'>", "external address x.png in src of <img>"),
         ("<iframe srcdoc='x'></iframe>", "a <iframe>"),
@@ -516,14 +521,14 @@ def test_progress_updates_one_line_on_a_terminal_and_prints_lines_elsewhere():
     progress = report.Progress("epochs", 10, lines.append, stream=terminal)
     progress.update(1, "loss 0.5")
     progress.update(2)  # too soon to be worth a redraw
-    progress.close("10 epochs")
+    progress.say("10 epochs")
     assert (
         terminal.getvalue().count("epochs: 1/10, loss 0.5") == 1 and "\n" not in terminal.getvalue()
     )
     assert "2/10" not in terminal.getvalue() and lines == ["10 epochs"]
     plain = report.Progress("epochs", 10, lines.append, every=0, stream=io.StringIO())
     plain.update(5)
-    assert lines[1].startswith("epochs: 5/10") and lines[1].endswith("left")
+    assert lines[1].startswith("epochs: 5/10") and lines[1].endswith(" s")
 
 
 def test_text_colours_reach_a_contrast_of_4_5():

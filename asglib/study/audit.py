@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from asglib.study.paper import (
@@ -23,12 +22,12 @@ from asglib.study.paper import (
 
 
 def audit(paper: Paper) -> pd.DataFrame:
-    """Every average, stated size, order, repeated number and bold mark, recomputed from the cells.
+    """Every average, stated size, order and repeated number, recomputed from the cells.
 
     `agrees`: some unrounded values behind the printed digits satisfy it. `low`, `high`: what those
     digits allow.
     """
-    checks = (_averages, _claims, _printed_twice, _bold, _puzzles)
+    checks = (_averages, _claims, _printed_twice)
     lines = [line for check in checks for line in check(paper)]
     columns = ["check", "kind", "source", "printed", "agrees", "note", "recomputed", "low", "high"]
     return pd.DataFrame([(*line, *span) for *line, span in lines], columns=columns)
@@ -98,7 +97,7 @@ def _ordered(claim, found: dict[str, Span]) -> tuple[bool, str]:
 def _printed_twice(paper: Paper) -> Iterator[tuple]:
     """One method, data set and setting must show one number in every table of the same models."""
     cells = paper.tables[paper.tables["column"] != AVERAGE]
-    other = cells["table"].where(cells["table"].isin(paper.layout.other), "")
+    other = cells["table"].where(cells["table"].isin(paper.other), "")
     for (row, column, setting, _), same in cells.groupby(
         ["method", "set", "setting", other], sort=False
     ):
@@ -109,31 +108,3 @@ def _printed_twice(paper: Paper) -> Iterator[tuple]:
             agrees = value.nunique() == 1
             check = f"{row} on {column} ({setting})"
             yield check, "printed twice", source, value.iloc[0], agrees, "", span
-
-
-def _bold(paper: Paper) -> Iterator[tuple]:
-    """Every best cell, and no other, should be bold; ties share the bold."""
-    marked = paper.tables[paper.tables.groupby(["table", "column"])["bold"].transform("any")]
-    for (table, column, setting), cells in marked.groupby(
-        ["table", "column", "setting"], sort=False
-    ):
-        top = cells["value"].max()
-        best = cells["value"] == top
-        plain, wrong = cells[best & ~cells["bold"]]["row"], cells[~best & cells["bold"]]["row"]
-        told = [f"{row} is as good and not bold" for row in plain]
-        note = "; ".join([*told, *(f"{row} is bold and not best" for row in wrong)])
-        check = f"best of {column} ({setting})"
-        yield check, "bold", f"table {table}", top, not note, note, Span(top, top, top)
-
-
-def _puzzles(paper: Paper) -> Iterator[tuple]:
-    """No arithmetic error: relations between tables that the text does not explain."""
-    for check, *cells in paper.layout.puzzles:
-        a, b, c, d = (measure(paper, *cell.split(), AVERAGE, "frozen") for cell in cells)
-        one, other = a.against(b), c.against(d)
-        agrees = min(one.high, other.high) > 0 or max(one.low, other.low) < 0
-        names = [f"{row} of table {table}" for table, row in map(str.split, cells)]
-        first = f"{names[0]} - {names[1]} is {one.value:+.1f}"
-        note = f"{first}, {names[2]} - {names[3]} is {other.value:+.1f}"
-        tables = "tables " + ", ".join(sorted({cell.split()[0] for cell in cells}))
-        yield check, "unexplained", tables, np.nan, agrees, note, other

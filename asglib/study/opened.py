@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
+from IPython.display import clear_output
 
 from asglib.config import SENSITIVITY, Evaluation, need
 from asglib.data.workspace import Workspace
@@ -66,7 +67,7 @@ class Opened:
     def all_judged(self) -> pd.DataFrame:
         """The claims of every paper; `source` is the paper's title."""
         found = [
-            self.judged(name=name).assign(source=title) for name, title in paper.TITLES.items()
+            self.judged(name=name).assign(source=one.title) for name, one in paper.papers().items()
         ]
         return pd.concat(found, ignore_index=True)
 
@@ -122,8 +123,8 @@ def open(
     size, workspace = profiles.profile(profile), workspace or Workspace.here()
     planned = plans.PLANS[name](size)
     able, absent = pool.available(planned, workspace)
-    progress, allowed = report.Progress("runs").close, os.environ.get("ASG_COMPUTE") != "0"
-    found, errors = pool.computed(able, workspace, progress=progress, allowed=allowed)
+    allowed = os.environ.get("ASG_COMPUTE") != "0"
+    found, errors = pool.computed(able, workspace, progress=_say, allowed=allowed)
     if errors and allowed:
         failure = pool.failure(list(errors), len(able), errors)
         if strict:
@@ -131,3 +132,9 @@ def open(
         absent["failed runs"] = failure
     done = {e: {"profile": size.name} | found[e] for e in able if e in found}
     return Opened(size, workspace, planned, able, done, absent)
+
+
+def _say(text: str) -> None:
+    """In a notebook the last line alone stays."""
+    clear_output(wait=True)
+    print(text)

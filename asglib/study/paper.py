@@ -4,12 +4,14 @@
 the data set, whichever way the table is laid out; "-" cells are absent. `claims.csv` holds one
 comparison a line. Of several methods joined by ";" the lowest minuend is meant ("each of them") or
 the highest subtrahend ("all of these"); the same methods on both sides are compared row by row.
-Table "2/4" takes the minuend from table 2 and the subtrahend from table 4.
+Table "2/4" takes the minuend from table 2 and the subtrahend from table 4. `names.toml` says what
+the tables do not say of themselves.
 """
 
 from __future__ import annotations
 
 import operator
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,74 +30,19 @@ AVERAGE = "Average"
 SLACK = 1e-9  # points: float error, far below a printed digit
 
 
-class Layout(NamedTuple):
-    """What the tables of a paper do not say of themselves."""
-
-    same: dict[str, str] = {}  # printed name: the name by which it is found too
-    other: tuple[str, ...] = ()  # tables of other models under the same names
-    puzzles: tuple[tuple, ...] = ()  # two differences of averages, frozen, expected of one sign
-
-
-LAYOUTS = {
-    "asg": Layout(
-        {"Our ASG": "ASG", "w/ ASG": "ASG", "w/o ASG": "NONE", "Audioset": "AS", "VGGSound": "VS"},
-        ("5",),
-        (
-            ("ASG against its own moves", "4 FT", "4 NONE", "4 FT", "2 ASG"),
-            ("front end without and with ASG", "4 NONE", "5 NONE", "2 ASG", "5 ASG"),
-        ),
-    ),
-    "cpc": Layout(
-        {
-            "No augmentation": "CPC",
-            "Cross": "CPC",
-            "Local": "CPC local",
-            "Exclusive": "CPC exclusive",
-            "Additive Gaussian": "CPC gauss",
-            "CPC + adversarial noise": "CPC adv-55",
-        }
-        | {f"-{level} dB": f"CPC adv-{level}" for level in (75, 65, 55, 45, 35)}
-    ),
-    "augmented": Layout(
-        {
-            "Noise only (baseline)": "COLA",
-            "Time stretching": "COLA stretch",
-            "RIR filtering": "COLA rir",
-            "Time/freq masking": "COLA mask",
-            "Time stretching + time/freq masking": "COLA stretch+mask",
-        }
-    ),
-    "audio2vec": Layout(
-        {
-            "Spectrogram": "spectrogram",
-            "Untrained": "untrained A2V",
-            "A2V(CBoW)": "CBoW",
-            "A2V(SG)": "SG",
-            "TripletLoss": "Triplet",
-        },
-        ("3", "4"),
-    ),
-}
-
-
-TITLES = {
-    "asg": "ASG",
-    "cpc": "CPC with an adversary",
-    "augmented": "Augmented contrastive learning",
-    "audio2vec": "Audio2Vec",
-}
-
-
 class PaperError(ValueError):
     """A cell or a claim that the paper's tables do not hold."""
 
 
 class Paper(NamedTuple):
-    """One paper; in its tables `method` and `set` are row and column by the names of the layout."""
+    """One paper; in its tables `method` and `set` are row and column by our names."""
 
+    title: str
     tables: pd.DataFrame
     claims: pd.DataFrame
-    layout: Layout
+    same: dict[str, str]  # printed name: ours
+    other: tuple[str, ...]  # tables of other models under the same names
+    reports: dict[str, str]  # table, or "*": the notebook that compares it with ours
 
 
 class Span(NamedTuple):
@@ -119,15 +66,23 @@ def _printed(value: float, rounding: float) -> Span:
 @cache
 def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
     """A paper's tables and claims; `stated` in points, NaN where a claim has no size."""
-    layout = LAYOUTS.get(name, Layout())
+    about = tomllib.loads((folder / name / "names.toml").read_text(encoding="utf-8"))
     tables = _read(folder / name / "tables.csv", TABLE_COLUMNS, "value")
     claims = _read(folder / name / "claims.csv", CLAIM_COLUMNS, "stated")
-    names = tables[["row", "column"]].replace(layout.same).set_axis(["method", "set"], axis=1)
+    names = tables[["row", "column"]].replace(about["same"]).set_axis(["method", "set"], axis=1)
     unknown = sorted(set(claims["kind"]) - set(KINDS))
     if unknown or claims["id"].duplicated().any():
         told = f"ids must be unique and kinds in {', '.join(KINDS)}; got {unknown}"
         raise PaperError(f"{folder / name / 'claims.csv'}: {told}.")
-    return Paper(tables.assign(bold=tables["bold"] == "True").join(names), claims, layout)
+    tables = tables.assign(bold=tables["bold"] == "True").join(names)
+    other = tuple(about.get("other", ()))
+    return Paper(about["title"], tables, claims, about["same"], other, about["reports"])
+
+
+def papers() -> dict[str, Paper]:
+    """All papers by name, in the order of their notebooks."""
+    found = {folder.name: read(folder.name) for folder in PAPERS.iterdir() if folder.is_dir()}
+    return dict(sorted(found.items(), key=lambda item: min(item[1].reports.values())))
 
 
 def _read(path: Path, columns: list[str], number: str) -> pd.DataFrame:
@@ -152,7 +107,7 @@ def cell(paper: Paper, table: int | str, row: str, column: str, setting: str) ->
 
 def _span(paper: Paper, table: int | str, row: str, column: str, setting: str) -> Span | None:
     rows = paper.tables[paper.tables["table"] == str(table)]
-    same = paper.layout.same
+    same = paper.same
     asked = {"method": same.get(row, row), "set": same.get(column, column), "setting": setting}
     for name, value in asked.items():
         if value not in set(rows[name]):

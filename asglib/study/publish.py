@@ -10,19 +10,15 @@ import pandas as pd
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import paper, plans, pool, profiles
+from asglib.study.gains import in_words, two_intervals
 from asglib.study.profiles import Profile
 from asglib.study.records import UNREADABLE, evaluations, load_records, set_aside, write_records
 from asglib.study.runs import record_of
+from asglib.study.sentences import counts
 from asglib.study.tables import AVERAGE, scores, seeds
-from asglib.study.verdicts import WORST_FIRST, judge
+from asglib.study.verdicts import judge
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-BEHIND = {"2": "08", "3": "08", "4": "05", "2/4": "05", "5": "06", "6": "07"}  # table: notebook
-BEHIND_OTHERS = {  # paper: notebook
-    paper.TITLES["cpc"]: "09",
-    paper.TITLES["augmented"]: "10",
-    paper.TITLES["audio2vec"]: "11",
-}
 MARKS = "<!-- scorecard -->", "<!-- /scorecard -->"
 
 
@@ -38,7 +34,9 @@ def pages() -> dict[str, str]:
 
 def behind(judged: pd.DataFrame) -> pd.Series:
     """The notebook on which each claim rests."""
-    return judged["source"].map(BEHIND_OTHERS).fillna(judged["table"].map(BEHIND))
+    reports = {one.title: one.reports for one in paper.papers().values()}
+    asked = zip(judged["source"], judged["table"])
+    return pd.Series([reports[s].get(t, reports[s].get("*")) for s, t in asked], judged.index)
 
 
 def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
@@ -87,7 +85,7 @@ def readme(path: Path) -> str:
         "",
         f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that "
         "have no number or are about systems that the study does not run; the scorecard names "
-        f"each. In all: {totals(found)}.",
+        f"each. In all: {counts(found['verdict'])}.",
         "",
         levels(table, profile),
     ]
@@ -99,21 +97,17 @@ def _row(line) -> str:
     return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
 
 
-def totals(found: pd.DataFrame) -> str:
-    """How many claims have each verdict: "2 reproduced, 1 partly, ..."."""
-    counts = found["verdict"].value_counts()
-    return ", ".join(f"{counts.get(word, 0)} {word}" for word in reversed(WORST_FIRST))
-
-
 def levels(table: pd.DataFrame, profile: Profile) -> str:
-    """One sentence: where the systems stand beside the controls, on average."""
+    """Where the systems stand beside the controls, and how sure ASG - NONE is, on average."""
     systems = [*plans.CONTROLS, "NONE", "Sup.", "ASG"]
     cells, _ = scores(table, systems, profile.tasks, corpus=profile.pretraining.corpus)
     average = cells[cells["column"] == AVERAGE]
     told = ", ".join(f"{line.row} {line.text}" for line in average.itertuples())
+    chance = two_intervals(table, ("ASG", "NONE"), profile.tasks, corpus=profile.pretraining.corpus)
     return (
         f"Beside the controls, frozen, mean over the {len(profile.tasks)} tasks of table 4 in "
-        f"percent ± half the 95 % interval (seeds): {told}."
+        f"percent ± half the 95 % interval (seeds): {told}. ASG - NONE in points, with a 95 % "
+        f"interval for each source of chance: {in_words(chance)}."
     )
 
 

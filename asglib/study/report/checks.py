@@ -26,9 +26,12 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-# Attributes whose value a browser may follow, and elements that bring more than text.
-ADDRESSES = ("src", "srcset", "href", "xlink:href", "poster", "data", "action", "formaction")
 ACTIVE = ("script", "iframe", "frame", "object", "embed", "form", "base", "link")
+# Attributes whose value a browser may follow, and what may stand there: nothing in most of them.
+ADDRESSES = dict.fromkeys(("srcset", "xlink:href", "poster", "data", "action", "formaction"), "$.")
+ADDRESSES |= {"src": "data:(image|audio)/", "href": r"#|[\w.-]+\.html(#|$)"}
+# Every scheme but the web's may run code. Browsers skip blanks and control characters.
+RUNS = re.compile(r"(?!https?:|data:(image|audio)/)[a-z][a-z0-9+.-]*:", re.I)
 WORDS = ("alt", "title", "aria-label")
 # An absolute path and its file name; "and/or", "1/2" and the slashes of an address are none.
 PATH = re.compile(r"(?<![\w.:/~<>-])/(?:[\w.@+-]+/)+([\w.@+-]+)")
@@ -54,7 +57,7 @@ def clean(soup: BeautifulSoup) -> None:
     """Take handlers, addresses that run code and paths of this machine out of a page."""
     for tag in soup.find_all(True):
         for key, value in list(tag.attrs.items()):
-            if key.startswith("on") or (key in ADDRESSES and _runs(value)):
+            if key.startswith("on") or (key in ADDRESSES and RUNS.match(_bare(value))):
                 del tag[key]
             elif key in WORDS:
                 tag[key] = without_paths(value)
@@ -63,23 +66,22 @@ def clean(soup: BeautifulSoup) -> None:
             text.replace_with(without_paths(text))
 
 
-def problems(soup: BeautifulSoup, name: str) -> list[str]:
-    """What is wrong with one page, a sentence each."""
+def _bare(address: str) -> str:
+    return re.sub(r"[\x00-\x20]", "", address)
+
+
+def problems(soup: BeautifulSoup, name: str, size: int) -> list[str]:
+    """What is wrong with one page of `size` bytes, a sentence each."""
     found = []
     policy = soup.find("meta", {"http-equiv": "Content-Security-Policy"})
     if policy is None or policy.get("content") != POLICY:
         found.append(f"{name}: no content security policy; render the page again.")
     for tag in soup.find_all(True):
-        for rule in (_code, _outside, _wordless, _errors, _paths):
-            found += [f"{name}{_cell(tag)}: {fault}" for fault in rule(tag)]
+        found += [f"{name}{_cell(tag)}: {fault}" for fault in _faults(tag)]
+    if size > LARGEST:
+        limit = f"{size / 2**20:.1f} MB, above {LARGEST / 2**20:g} MB"
+        found.append(f"{name}: {limit}; show fewer or smaller figures.")
     return found
-
-
-def too_large(data: bytes, name: str) -> list[str]:
-    if len(data) <= LARGEST:
-        return []
-    size, limit = len(data) / 2**20, LARGEST / 2**20
-    return [f"{name}: {size:.1f} MB, above {limit:g} MB; show fewer or smaller figures."]
 
 
 def check(html_dir: Path) -> list[str]:
@@ -91,8 +93,7 @@ def check(html_dir: Path) -> list[str]:
     if len(pages) < 2:
         found.append(f"{folder}: no page of a notebook.")
     for name, soup in pages.items():
-        found += problems(soup, name)
-        found += too_large(texts[name], name)
+        found += problems(soup, name, len(texts[name]))
         found += _links(soup, name, pages)
     for path in sorted(folder.glob("entries/*.json")):
         found += _entry(path, pages)
@@ -132,63 +133,28 @@ def _links(soup: BeautifulSoup, name: str, pages: Mapping[str, BeautifulSoup]) -
     for tag in soup.select("a[href]"):
         target, _, anchor = tag["href"].partition("#")
         there = pages.get(target or name)
-        if _runs(tag["href"]) or _leaves(tag["href"]):
-            continue  # told by the rules of a page
         if there is None or (anchor and there.find(id=anchor) is None):
             yield f"{name}: the link to {tag['href']} leads nowhere."
 
 
-def _read(address: str) -> str:
-    """An address as a browser reads it: without blanks, control characters and capitals."""
-    return re.sub(r"[\x00-\x20]", "", address).replace("\\", "/").lower()
-
-
-def _runs(address: str) -> bool:
-    """Whether an address may run code: every scheme but the web's, and data but pictures, sound."""
-    return bool(re.match(r"(?!https?:|data:(?:image|audio)/)[a-z][a-z0-9+.-]*:", _read(address)))
-
-
-def _leaves(address: str) -> bool:
-    return bool(re.match(r"(https?:)?//|https?:", _read(address)))
-
-
-def _code(tag: Tag) -> Iterator[str]:
+def _faults(tag: Tag) -> Iterator[str]:
     if tag.name in ACTIVE or tag.get("http-equiv", "").lower() == "refresh":
-        what = "script" if tag.name == "script" else f"<{tag.name}>"
-        yield f"a {what}; show a figure or a table instead."
+        yield f"a <{tag.name}>; show a figure or a table instead."
     for key, value in tag.attrs.items():
-        if key.startswith("on") or key == "srcdoc":
+        if key.startswith("on"):
             yield f"{key} of <{tag.name}> runs code; escape the name or text it came with."
-        if key in ADDRESSES and _runs(value):
-            yield f"address {value[:60]} in {key} of <{tag.name}> may run code; take it out."
-
-
-def _outside(tag: Tag) -> Iterator[str]:
-    for key in set(ADDRESSES) & set(tag.attrs):
-        address = tag[key]
-        if _leaves(address) or (key == "src" and not _read(address).startswith("data:")):
-            yield (
-                f"external address {address[:60]} in {key} of <{tag.name}>; "
-                "put the content in the page."
-            )
+        if key in ADDRESSES and not re.match(ADDRESSES[key], value):
+            told = f"external address {value[:60]} in {key} of <{tag.name}>"
+            yield f"{told}, which may run code; put the content in the page."
     styles = tag.get("style", "") + (tag.text if tag.name == "style" else "")
     if re.search(r"(url\(|@import)\W*(https?:)?//", styles):
         yield "external address in a style; put the content in the page."
-
-
-def _wordless(tag: Tag) -> Iterator[str]:
     if tag.name == "img" and tag.get("alt", "").strip() in ("", MISSING_ALT):
         yield "image without alt text; show it with report.figure(fig, alt, caption)."
     if tag.name == "svg" and not (tag.get("aria-label") or tag.find("title")):
         yield "drawing without aria-label or title; say in one sentence what is seen."
-
-
-def _errors(tag: Tag) -> Iterator[str]:
-    if "error" in tag.get("class", []) and tag.name == "pre":
+    if tag.name == "pre" and "error" in tag.get("class", []):
         yield f"error output: {(tag.text.strip().splitlines() or [''])[-1]}"
-
-
-def _paths(tag: Tag) -> Iterator[str]:
     own = tag.find_all(string=PATH, recursive=False) if tag.name != "style" else []
     words = [tag.get(key, "") for key in WORDS]
     if found := next(filter(None, map(PATH.search, [*own, *words])), None):

@@ -6,7 +6,6 @@ import base64
 import html
 import io
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,42 +59,23 @@ def figure(fig: Figure, alt: str, caption: str, dpi: float = 100) -> None:
     display(HTML(f"<em>{html.escape(line)}</em>"), metadata={"caption_of": "image"})
 
 
-def table(
-    rows: pd.DataFrame,
-    caption: str,
-    index: bool | None = None,
-    digits: int = 3,
-    links: Mapping[str, str] | None = None,
-) -> None:
-    """Show a DataFrame as a table with numbered caption and header scopes.
-
-    A default index is left out. A cell whose whole text is a key of `links` becomes a link there.
-    """
+def table(rows: pd.DataFrame, caption: str, digits: int = 3) -> None:
+    """Show a DataFrame as a table with numbered caption and header scopes; no default index."""
     import pandas as pd
-    from bs4 import BeautifulSoup
 
-    line = caption_line("Table", caption)
-    shown = not isinstance(rows.index, pd.RangeIndex) if index is None else index
+    line = html.escape(caption_line("Table", caption))
+    shown = not isinstance(rows.index, pd.RangeIndex)
     style = {"border": 0, "justify": "left", "na_rep": "–", "index_names": False}
     text = rows.to_html(index=shown, float_format=f"{{:.{digits}f}}".format, **style)
-    soup = BeautifulSoup(text, "html.parser")
-    corners = soup.thead.find_all("th")[: len(rows.index.names) if shown else 0]
-    for corner, name in zip(corners, rows.index.names):
-        corner.string = "" if name is None else str(name)
-    for head in soup.find_all("th"):
-        head["scope"] = "col" if head.find_parent("thead") else "row"
-        if not head.text:  # an empty header names nothing
-            head.name, head.attrs = "td", {}
-    for cell in soup.tbody.find_all("td"):
-        if address := (links or {}).get(cell.text):
-            cell.string.wrap(soup.new_tag("a", href=address))
-    line = html.escape(line)
-    head = BeautifulSoup(f"<caption><span>{line}</span></caption>", "html.parser")
-    soup.table.insert(0, head)
-    label = line.split(":")[0]
-    display(
-        HTML(f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{soup}</div>')
-    )
+    head, body = text.split("<tbody>")
+    for name in rows.index.names if shown else []:
+        corner = f"<th>{html.escape(str(name))}</th>" if name else "<td></td>"
+        head = head.replace("<th></th>", corner, 1)
+    head = re.sub("<th(?=[ >])", '<th scope="col"', head)
+    body = re.sub("<th(?=[ >])", '<th scope="row"', body)
+    head = head.replace("<thead>", f"<caption><span>{line}</span></caption><thead>")
+    label = f'role="region" tabindex="0" aria-label="{line.split(":")[0]}"'
+    display(HTML(f'<div class="scroll" {label}>{head}<tbody>{body}</div>'))
 
 
 def audio(wave: np.ndarray, rate: int, caption: str, description: str) -> None:

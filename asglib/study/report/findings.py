@@ -24,26 +24,15 @@ KEY_WIDTH = 960  # pixels at most: as wide as a page
 def provenance(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return where records come from: distinct commits, data, devices, versions; seconds in all."""
     records = list(records)
-    versions = {
-        f"{name} {number}"
-        for record in records
-        for name, number in (record.get("versions") or {}).items()
-    }
-    known: dict[str, Any] = {
-        "commit of the runs": _distinct(records, "commit"),
-        "data": _distinct(records, "data"),
-        "device": _distinct(records, "device"),
-        "versions": sorted(versions),
-    }
+    named = {"commit of the runs": "commit", "data": "data", "device": "device"}
+    known = {what: {str(r[key]) for r in records if r.get(key)} for what, key in named.items()}
+    versions = [pair for record in records for pair in (record.get("versions") or {}).items()]
+    known["versions"] = {f"{name} {number}" for name, number in versions}
+    found = {what: sorted(values) for what, values in known.items() if values}
     if records:
-        known["runs"] = len(records)
         seconds = sum(record.get("seconds") or 0.0 for record in records)
-        known["time of the runs"] = duration(seconds)
-    return {name: value for name, value in known.items() if value}
-
-
-def _distinct(records: list[Mapping[str, Any]], key: str) -> list[str]:
-    return sorted({str(record[key]) for record in records if record.get(key)})
+        found |= {"runs": len(records), "time of the runs": duration(seconds)}
+    return found
 
 
 def finding(

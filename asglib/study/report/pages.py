@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asglib.study.report.checks import POLICY, ReportError, clean, problems, too_large
+from asglib.study.report.checks import POLICY, ReportError, clean, problems
 from asglib.study.report.findings import FINDING
 from asglib.study.report.markup import TEMPLATE, markdown_to_html, parse, rows, write_text
 
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 HEADINGS = ["h1", "h2", "h3", "h4"]
-DATA_TYPES = [
-    "text/html",
-    "text/markdown",
-    "image/svg+xml",
-    "image/png",
-    "image/jpeg",
-    "text/plain",
-]
+DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
 
 
 def title(notebook: nbformat.NotebookNode, fallback: str) -> str:
@@ -71,7 +64,7 @@ def render(
     _answer_first(soup)
     clean(soup)
     text = str(soup)
-    if found := problems(soup, out_html.name) + too_large(text.encode(), out_html.name):
+    if found := problems(soup, out_html.name, len(text.encode())):
         raise ReportError(" ".join(found))
     write_text(out_html, text)
 
@@ -94,13 +87,11 @@ def _answer_first(soup: BeautifulSoup) -> None:
 
 def _contents(soup: BeautifulSoup) -> None:
     """Give every heading an anchor of its own; list the second and third level as contents."""
-    used = {tag["id"] for tag in soup.find_all(id=True) if tag.name not in HEADINGS}
-    items = []
+    items, used = [], Counter()
     for heading in soup.main.find_all(HEADINGS):
         slug = re.sub(r"\W+", "-", heading.get_text().lower()).strip("-") or "section"
-        names = (slug if n == 1 else f"{slug}-{n}" for n in count(1))
-        heading["id"] = next(name for name in names if name not in used)
-        used.add(heading["id"])
+        used[slug] += 1
+        heading["id"] = slug if used[slug] == 1 else f"{slug}-{used[slug]}"
         if heading.name in ("h2", "h3"):
             link = f'<a href="#{heading["id"]}">{heading.decode_contents()}</a>'
             items.append(f'<li class="{heading.name}">{link}</li>')

@@ -1,4 +1,4 @@
-"""How far a long step is, on one line: on a terminal, in a notebook and in a log file."""
+"""How far a long step is, on one line: on a terminal, and in a log file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-
-from IPython import get_ipython
-from IPython.display import display
 
 
 def duration(seconds: float) -> str:
@@ -26,10 +23,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """One line, updated in place in a notebook or terminal, else printed now and then.
-
-    Not tqdm: in an executed notebook its widget is lost, and its text leaves one output a step.
-    """
+    """One line, updated in place on a terminal, else printed now and then."""
 
     def __init__(
         self,
@@ -41,47 +35,30 @@ class Progress:
     ) -> None:
         self.what, self.total, self.echo = what, total, echo
         self.stream = sys.stderr if stream is None else stream
-        self.notebook = stream is None and getattr(get_ipython(), "kernel", None) is not None
-        self.terminal = not self.notebook and self.stream.isatty()
-        self.pause = 0.2 if self.terminal or self.notebook else every
-        self.started, self.shown, self.handle = time.monotonic(), float("-inf"), None
+        self.pause = 0.2 if self.stream.isatty() else every
+        self.started, self.shown = time.monotonic(), float("-inf")
 
     def update(self, done: int, note: str = "") -> None:
-        """Show how many of the total are done, a note, the time passed and the time left."""
-        passed = time.monotonic() - self.started
-        parts = [f"{self.what}: {done}" + (f"/{self.total}" if self.total else "")]
-        parts += [note, duration(passed)]
-        if self.total and done:
-            parts.append(f"about {duration(passed / done * (self.total - done))} left")
-        self.tell(", ".join(part for part in parts if part))
+        """Show how many of the total are done, a note, and the time passed."""
+        passed = duration(time.monotonic() - self.started)
+        count = f"{self.what}: {done}" + (f"/{self.total}" if self.total else "")
+        self.tell(", ".join(filter(None, [count, note, passed])))
 
     def tell(self, text: str) -> None:
         """Show a line of the caller's own words, unless the last one was shown a moment ago."""
         now = time.monotonic()
-        if now - self.shown < self.pause:
-            return
-        self.shown = now
-        if self.terminal:
-            self._redraw(text[: shutil.get_terminal_size().columns - 1])
-        elif self.notebook:
-            self.close(text)
-        else:
-            self.echo(text)
+        if now - self.shown >= self.pause:
+            self.shown = now
+            if self.stream.isatty():
+                self._redraw(text[: shutil.get_terminal_size().columns - 1])
+            else:
+                self.echo(text)
 
     def say(self, text: str) -> None:
         """Print a line that stays, above the one that is updated."""
-        if self.terminal:
+        if self.stream.isatty():
             self._redraw("")
         self.echo(text)
-
-    def close(self, text: str) -> None:
-        """Replace the line by its last, static state."""
-        if not self.notebook:
-            self.say(text)
-        elif self.handle is None:
-            self.handle = display({"text/plain": text}, raw=True, display_id=True)
-        else:
-            self.handle.update({"text/plain": text}, raw=True)
 
     def _redraw(self, text: str) -> None:
         self.stream.write("\r\x1b[2K" + text)
