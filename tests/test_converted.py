@@ -118,7 +118,6 @@ def test_labels_of_several_words_and_what_is_missing_survive(tmp_path):
     assert after.attrs["classes"] == {"label": ["Speech", male, "nan", "Fly, housefly"]}
     assert after.attrs["missing"] == ["audio/eval/undecodable.wav", "not-there--"]
     assert after.attrs["empty"] == before.attrs["empty"] == ["audio/zero-length.wav"]
-    assert after.attrs["duplicated"] == 3
     assert after.attrs["unlisted"] == ["4 .wav files such as Speech/two_copies-_5.0-15.0.wav"]
     assert (folder / after.path[0]).is_file() and after.label.dtype == "str"
     gone, empty = after.path[0], after.path[1]

@@ -19,13 +19,13 @@ SEGMENTS = {  # a clip of several lists belongs to the last: no test clip is eve
     "eval_segments.csv": "test",
     "official_eval_segments.csv": "test",  # the copy that comes with AST
 }
-SOURCE = "https://research.google.com/audioset/download.html"
 # Official copies have ', ' and quotes, re-saved ones neither; Excel adds quotes and commas, and
 # often CRLF. All have an 11-character id, two numbers, and label ids that begin with a slash.
 SEGMENT = re.compile(r'\s*"?([\w-]{11})"?\s*,\s*"?[\d.]+"?\s*,\s*"?[\d.]+"?\s*,(.*)')
 LABEL = re.compile(r"/[a-z]/\w+")
 ROW = re.compile(r"([\w-]{11})\t(\d+)\t([^\t]+)\t(train|test)")  # of vggsound.csv
 CLIP = re.compile(r"([\w-]{11})_(\d{6})(?:\.\w+)?")  # of train.csv and test.csv
+COLUMNS = ("path", "label", "split", "group")
 
 
 def class_names(folder: Path) -> dict[str, str]:
@@ -42,29 +42,19 @@ def segments(path: Path, names: dict[str, str]) -> dict[str, str]:
     found = {}
     for number, line in enumerate(lists.text(path).splitlines(), 1):
         match = SEGMENT.match(line)
-        if match is not None:
-            ytid, labels = match.groups()
-            if labels not in joined:
-                joined[labels] = ";".join(
-                    _name(mid, names, path, number) for mid in LABEL.findall(labels)
-                )
-            found[ytid] = joined[labels]
-        elif (
-            found or LABEL.search(line)
-        ) and line.strip():  # no header, which has one to three lines
-            raise DataError(
-                f"{path}, line {number} is no segment: download the list again from {SOURCE}."
-            )
+        if match is None:  # the header has one to three lines
+            if line.strip() and (found or LABEL.search(line)):
+                raise DataError(f"{path}, line {number} is no segment: {lists.BACK}")
+            continue
+        ytid, labels = match.groups()
+        if labels not in joined:
+            mids = LABEL.findall(labels)
+            for mid in set(mids) - names.keys():
+                where = f"{path}, line {number}"
+                raise DataError(f"{where}: the label {mid} is not in {CLASSES}: {lists.BACK}")
+            joined[labels] = ";".join(names[mid] for mid in mids)
+        found[ytid] = joined[labels]
     return found
-
-
-def _name(mid: str, names: dict[str, str], path: Path, number: int) -> str:
-    if mid not in names:
-        raise DataError(
-            f"{path}, line {number}: the label {mid} is not in {CLASSES}: download both again from "
-            f"{SOURCE}."
-        )
-    return names[mid]
 
 
 def youtube_id(stem: str, ids: Container[str]) -> tuple[str, str] | None:
@@ -94,25 +84,19 @@ def sift(
     """The index of the clips that are there, from {clip: (label, split, group)}.
 
     `clip_of` gives the clip of a file's stem, `name_of` the name of a missing clip. Of several
-    copies the first that is not empty in path order counts; attrs["duplicated"] counts the others.
+    copies the first that is not empty in path order counts.
     """
-    found, duplicated = {}, 0
+    found: dict[Hashable, tuple[bool, str]] = {}  # clip: whether its file is empty, its path
     for path, entry in walk(folder):
         stem, suffix = os.path.splitext(entry.name)
         clip = clip_of(stem) if suffix.lower() in AUDIO else None
         if clip is not None:
             copy = (size(entry.path) <= 0, path)
-            duplicated += clip in found
             found[clip] = min(copy, found.get(clip, copy))
-    return index(
-        folder,
-        [(path, *listed[clip]) for clip, (_, path) in found.items()],
-        ("path", "label", "split", "group"),
-        missing=map(name_of, listed.keys() - found.keys()),
-        sizes=[not empty for empty, _ in found.values()],
-        classes={"label": classes},
-        duplicated=duplicated,
-    )
+    rows = [(path, *listed[clip]) for clip, (_, path) in found.items()]
+    missing = map(name_of, listed.keys() - found.keys())
+    sizes = [not empty for empty, _ in found.values()]
+    return index(folder, rows, COLUMNS, missing, sizes, {"label": classes})
 
 
 def audioset(folder: Path) -> pd.DataFrame:
@@ -121,16 +105,14 @@ def audioset(folder: Path) -> pd.DataFrame:
     Missing clips are listed by id, as nothing fixes what their file would be called.
     """
     names, listed = class_names(folder), {}
-    there = {name: lists.find(folder, name) for name in SEGMENTS}
-    if not any(there.values()):
+    there = {path: split for name, split in SEGMENTS.items() if (path := lists.find(folder, name))}
+    if not there:
         raise DataError(
-            f"{folder} has no segment list such as {next(iter(SEGMENTS))}: download the lists from "
-            f"{SOURCE}."
+            f"{folder} has no segment list such as {next(iter(SEGMENTS))}: download it."
         )
-    for name, path in there.items():
-        if path is not None:
-            labels = segments(path, names)
-            listed |= {ytid: (label, SEGMENTS[name], "") for ytid, label in labels.items()}
+    for path, split in there.items():
+        labels = segments(path, names)
+        listed |= {ytid: (label, split, "") for ytid, label in labels.items()}
 
     def clip_of(stem: str) -> str | None:
         return (youtube_id(stem, listed) or (None,))[0]
@@ -140,11 +122,13 @@ def audioset(folder: Path) -> pd.DataFrame:
 
 def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
     """{(id, start in seconds): (label, split, id)} of vggsound.csv, else of train and test.csv."""
-    whole = lists.find(folder, "vggsound.csv")
-    found = {}
-    for where, clip, label, split in _whole(whole) if whole else _halves(folder):
+    whole, found = lists.find(folder, "vggsound.csv"), {}
+    for where, match, label, split in _whole(whole) if whole else _halves(folder):
+        if match is None:
+            raise DataError(f"{where} is no clip of VGGSound: {lists.BACK}")
+        clip = match[1], int(match[2])
         if found.get(clip, ("", split, ""))[1] != split:
-            raise DataError(f"{where} is a clip of the other part too: download the list again.")
+            raise DataError(f"{where} is a clip of the other part too: {lists.BACK}")
         found[clip] = (label, split, clip[0])
     return found
 
@@ -152,24 +136,15 @@ def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
 def _whole(path: Path) -> Iterator[tuple]:
     for where, cells in lists.cells(path):
         row = ROW.fullmatch("\t".join(cells))
-        if row is None:
-            raise _no_clip(where)
-        ytid, start, label, split = row.groups()
-        yield where, (ytid, int(start)), label, split
+        yield where, row, row and row[3], row and row[4]
 
 
 def _halves(folder: Path) -> Iterator[tuple]:
     for split in ("train", "test"):
         path = lists.find(folder, f"{split}.csv") or need(folder / "vggsound.csv")
         for where, cells in lists.cells(path):
-            match = CLIP.fullmatch(cells[0])
-            if match is None or len(cells) != 2:
-                raise _no_clip(where)
-            yield where, (match[1], int(match[2])), cells[1], split
-
-
-def _no_clip(where: str) -> DataError:
-    return DataError(f"{where} is no clip of VGGSound: download the list again.")
+            clip = CLIP.fullmatch(cells[0]) if len(cells) == 2 else None
+            yield where, clip, cells[-1], split
 
 
 def seconds(rest: str) -> float | None:
@@ -199,8 +174,5 @@ def vggsound(folder: Path) -> pd.DataFrame:
             start = starts[ytid][0]
         return (ytid, int(start)) if (ytid, start) in listed else None
 
-    def name_of(clip: tuple[str, int]) -> str:
-        return f"{clip[0]}_{clip[1]:06d}"
-
     classes = sorted({label for label, _, _ in listed.values()})
-    return sift(folder, listed, clip_of, name_of, classes)
+    return sift(folder, listed, clip_of, lambda clip: f"{clip[0]}_{clip[1]:06d}", classes)
