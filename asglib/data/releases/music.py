@@ -20,15 +20,9 @@ def nsynth(folder: Path) -> pd.DataFrame:
             absent.append(f"{part}/examples.json")
             continue
         notes = lists.entries(path, ("instrument_family_str", "instrument_str"))
-        rows += [
-            (
-                f"{part}/audio/{name}.wav",
-                note["instrument_family_str"],
-                split,
-                note["instrument_str"],
-            )
-            for name, note in notes.items()
-        ]
+        for name, note in notes.items():
+            family, instrument = note["instrument_family_str"], note["instrument_str"]
+            rows.append((f"{part}/audio/{name}.wav", family, split, instrument))
     if not rows:
         need(folder / absent[0])
     return index(folder, rows, ("path", "family", "split", "group"), absent)
@@ -61,7 +55,6 @@ def notes(folder: Path) -> pd.DataFrame:
         group = f"{row['instrument']} {row['pitch_class']}{row['octave']}"
         if splits.setdefault(group, split) != split:
             raise DataError(f"{row['where']} puts {group} in two splits: {lists.BACK}")
-        rows.append(
-            (row["filename"], row["instrument"], row["family"], row["octave"], split, group)
-        )
+        labels = (row["instrument"], row["family"], row["octave"])
+        rows.append((row["filename"], *labels, split, group))
     return index(folder, rows, ("path", "instrument", "family", "octave", "split", "group"))

@@ -50,11 +50,8 @@ def tut2018(folder: Path) -> pd.DataFrame:
     if not test.exists():  # the same clips without their labels
         test = setup / "fold1_test.txt"
     splits = lists.parts({"train": setup / "fold1_train.txt", "test": test}, set(meta))
-    rows = [
-        (name, row["scene_label"], splits[name], row["identifier"])
-        for name, row in meta.items()
-        if name in splits
-    ]
+    known = [(name, row, splits[name]) for name, row in meta.items() if name in splits]
+    rows = [(name, row["scene_label"], split, row["identifier"]) for name, row, split in known]
     unlabelled = splits.keys() - meta.keys()
     return index(folder, rows, ("path", "scene", "split", "group"), unlabelled)
 
@@ -64,31 +61,20 @@ def dcase2013(folder: Path) -> pd.DataFrame:
 
     Fold: the official one of a test clip, from dcase2013_task1_filenamekey.csv when that is there.
     """
-    key = lists.find(folder, "dcase2013_task1_filenamekey.csv")
-    folds = _folds(key) if key else {}
-    test = {*_below(folder, "scenes_stereo_testset"), *folds}
-    development = _below(folder, "scenes_stereo")
-    clips = [(f"scenes_stereo/{name}", name, "train", -1) for name in development]
-    clips += [(f"scenes_stereo_testset/{name}", name, "test", folds.get(name, -1)) for name in test]
-    rows = [
-        (path, re.sub(r"\d+\.\w+$", "", name.removeprefix("test_")), split, fold)
-        for path, name, split, fold in clips
-    ]
-    return index(folder, rows, ("path", "scene", "split", "fold"))
-
-
-def _folds(key: Path) -> dict[str, int]:
-    """File name -> fold, the fourth and the first cell of each row after the header."""
-    folds = {}
-    for where, cells in list(lists.cells(key))[1:]:
+    key, folds = lists.find(folder, "dcase2013_task1_filenamekey.csv"), {}
+    for where, cells in list(lists.cells(key))[1:] if key else ():
         if len(cells) < 4:
             raise DataError(f"{where} has {len(cells)} cells where 4 belong: {lists.BACK}")
         folds[os.path.basename(cells[3])] = lists.number(cells[0], "fold", where)
-    return folds
-
-
-def _below(folder: Path, part: str) -> list[str]:
-    return audio(folder / part) if (folder / part).is_dir() else []
+    rows = []
+    for part, split in (("scenes_stereo", "train"), ("scenes_stereo_testset", "test")):
+        names = set(audio(folder / part)) if (folder / part).is_dir() else set()
+        for name in names | folds.keys() if split == "test" else names:
+            scene = re.sub(r"\d+\.\w+$", "", name.removeprefix("test_"))
+            rows.append(
+                (f"{part}/{name}", scene, split, folds.get(name, -1) if split == "test" else -1)
+            )
+    return index(folder, rows, ("path", "scene", "split", "fold"))
 
 
 def desed(folder: Path) -> pd.DataFrame:
@@ -105,16 +91,10 @@ def desed(folder: Path) -> pd.DataFrame:
         for row in lists.records(folder / path, ("filename", column), "\t"):
             events = {name.strip() for name in row[column].split(",")} - {""}
             labels.setdefault(row["filename"], set()).update(events)
-        # weak and validation names begin with a Y before the video's id, those of eval do not
-        rows += [
-            (
-                f"{prefix}audio/{part}/{name}",
-                ";".join(sorted(events)),
-                split,
-                re.sub(r"^Y?([\w-]{11})_.*", r"\1", name),
-            )
-            for name, events in labels.items()
-        ]
+        for name, events in labels.items():
+            # weak and validation names begin with a Y before the video's id, those of eval do not
+            video = re.sub(r"^Y?([\w-]{11})_.*", r"\1", name)
+            rows.append((f"{prefix}audio/{part}/{name}", ";".join(sorted(events)), split, video))
     return index(folder, rows, ("path", "label", "split", "group"), absent)
 
 
@@ -129,27 +109,18 @@ def birds2018(folder: Path) -> pd.DataFrame:
     )
     there = [path for path in found if path is not None]
     if not there:
-        raise DataError(
-            f"{folder} has no list such as {BIRD_LISTS[0]}: put there what "
-            "https://dcase.community/challenge2018/task-bird-audio-detection offers."
-        )
+        raise DataError(f"{folder} has no list such as {BIRD_LISTS[0]}: put it there.")
     columns = ("itemid", "datasetid", "hasbird")
     clips = [row for path in there for row in lists.records(path, columns)]
     for row in clips:
         if row["hasbird"] not in BIRD:
-            raise DataError(
-                f"{row['where']}: hasbird '{row['hasbird']}' where 0 or 1 belongs: download "
-                "the list again."
-            )
+            cell = row["hasbird"]
+            raise DataError(f"{row['where']}: hasbird '{cell}' where 0 or 1 belongs: {lists.BACK}")
     names = [row["itemid"].removesuffix(".wav") for row in clips]
     test = held_out(names, (f"{row['datasetid']} {row['hasbird']}" for row in clips), 0.2)
     where = {path.rsplit("/", 1)[-1].removesuffix(".wav"): path for path in audio(folder)}
-    rows = [
-        (
-            where.get(name, f"{row['datasetid']}/wav/{name}.wav"),
-            BIRD[row["hasbird"]],
-            "test" if name in test else "train",
-        )
-        for name, row in zip(names, clips)
-    ]
+    rows = []
+    for name, row in zip(names, clips):
+        path = where.get(name, f"{row['datasetid']}/wav/{name}.wav")
+        rows.append((path, BIRD[row["hasbird"]], "test" if name in test else "train"))
     return index(folder, rows, ("path", "bird", "split"))

@@ -14,10 +14,10 @@ from asglib.data.listing import DataError, audio, held_out, index, need
 
 SUBSET = "train-clean-100"
 UTTERANCE = re.compile(r"\d+-\d+-\d+")
-SPEAKER = re.compile(rf"(\d+) *\|[^|]*\| *{SUBSET} *\|.*")
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 NOISE = "_background_noise_"
 COMMAND = re.compile(r"(\w+)/(\w+)_nohash_\d+\.wav")
+COMMAND_COLUMNS = ("path", "word", "split", "group", "start", "stop")
 TEST_ARCHIVES = ("test_set", "speech_commands_test_set_v0.01")
 IDENTIFICATION = re.compile(r"([123]) ((id\d{5})/([\w-]{11})/\d{5}\.wav)")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -45,16 +45,7 @@ def librispeech(folder: Path) -> pd.DataFrame:
     for name, split in splits.items():
         speaker, chapter, _ = name.split("-")
         rows.append((f"{prefix}{speaker}/{chapter}/{name}.flac", speaker, split))
-    return index(folder, rows, ("path", "speaker", "split"), classes={"speaker": speakers(base)})
-
-
-def speakers(base: Path) -> list[str]:
-    """The subset's speaker ids in numeric order, from SPEAKERS.TXT, else the folders' names."""
-    path = base.parent / "SPEAKERS.TXT"
-    if not path.exists():
-        return sorted((entry.name for entry in base.iterdir() if entry.name.isdigit()), key=int)
-    rows = filter(None, map(SPEAKER.fullmatch, lists.lines(path)))
-    return sorted((row[1] for row in rows), key=int)
+    return index(folder, rows, ("path", "speaker", "split"))
 
 
 def _commands(folder: Path, words: tuple[str, ...] = ()) -> list[tuple]:
@@ -93,16 +84,14 @@ def speech_commands_v1(folder: Path) -> pd.DataFrame:
         for start in _windows(folder / NOISE / path):
             rows.append((f"{NOISE}/{path}", "silence", split, path, start, start + 1))
     for silence in (f"{archive}/_silence_" for archive in TEST_ARCHIVES):
-        if (folder / silence).is_dir():
-            files = audio(folder / silence)
-            rows += [(f"{silence}/{file}", "silence", "test", "", np.nan, np.nan) for file in files]
-    return index(folder, rows, ("path", "word", "split", "group", "start", "stop"))
+        files = audio(folder / silence) if (folder / silence).is_dir() else []
+        rows += [(f"{silence}/{file}", "silence", "test", "", np.nan, np.nan) for file in files]
+    return index(folder, rows, COMMAND_COLUMNS)
 
 
 def speech_commands_v2(folder: Path) -> pd.DataFrame:
     """The 35 words; background noises are no clips. Group: the speaker."""
-    columns = ("path", "word", "split", "group", "start", "stop")
-    return index(folder, _commands(folder), columns)
+    return index(folder, _commands(folder), COMMAND_COLUMNS)
 
 
 def voxceleb1(folder: Path) -> pd.DataFrame:
@@ -121,10 +110,8 @@ def voxceleb1(folder: Path) -> pd.DataFrame:
     for number, line in enumerate(lists.lines(path), 1):
         match = IDENTIFICATION.fullmatch(line)
         if match is None:
-            raise DataError(
-                f"{path}, line {number} is no '1 id10006/<video>/00003.wav': download the list "
-                "again."
-            )
+            form = "1 id10006/<video>/00003.wav"
+            raise DataError(f"{path}, line {number} is no '{form}': {lists.BACK}")
         code, file, speaker, video = match.groups()
         split = {"1": "train", "2": "valid", "3": "test"}[code]
         rows.append((f"{where.get(speaker, 'wav')}/{file}", speaker, split, f"{speaker}/{video}"))
@@ -151,8 +138,7 @@ def spoken_language(folder: Path) -> pd.DataFrame:
     """Fragments under train/ and test/ at any depth; group: the recording.
 
     D30: there is no valid part; of each language the tenth of train recordings whose hash comes
-    first is ours, without the augmented copies of what is held out, which are no recordings
-    (attrs["dropped"] counts them).
+    first is ours, without the augmented copies of what is held out, which are no recordings.
     """
     clips = []
     for path in audio(folder):
@@ -162,12 +148,10 @@ def spoken_language(folder: Path) -> pd.DataFrame:
             clips.append((path, split, match))
     train = {match[2]: match[1] for _, split, match in clips if split == "train"}
     valid = held_out(train, train.values(), 0.1)
-    rows, dropped = [], 0
+    rows = []
     for path, split, match in clips:
         language, recording, augmented = match.groups()
         split = "valid" if split == "train" and recording in valid else split
-        if split != "train" and augmented:
-            dropped += 1
-        else:
+        if split == "train" or not augmented:
             rows.append((path, language, split, recording))
-    return index(folder, rows, ("path", "language", "split", "group"), dropped=dropped)
+    return index(folder, rows, ("path", "language", "split", "group"))
