@@ -1,8 +1,9 @@
 """Tables 2 and 3 with ours below, and what each task rests on."""
 
-from made_records import record, study
+from made_records import TASKS, record, study
 
-from asglib.study.beside import COLUMNS, beside, used
+from asglib.study import tables
+from asglib.study.beside import COLUMNS, beside, printed, used
 from asglib.study.records import evaluations
 
 TEN = [str(i) for i in range(10)]
@@ -24,17 +25,16 @@ def test_the_papers_rows_are_quoted_and_ours_stand_below():
     assert nothing.loc["paper: ASG" if "paper: ASG" in nothing.index else "paper: Our ASG"].any()
 
 
-def test_what_is_wanting_is_named():
-    absent = {"musan": "fetch it", "vggsound, 512 clips": "too few"}
-    found = beside(evaluations([]), ["spectrogram", "ASG"], "frozen", absent, "vggsound")
-    assert found.loc["ours: spectrogram", ["MS", "LS"]].tolist() == [
-        "not tested for want of musan",
-        "not tested",
-    ]
-    assert found.loc["ours: ASG", "LS"] == "not tested for want of vggsound, 512 clips"
+def test_numbers_have_the_digits_of_print():
+    found = printed("audio2vec", ["2"], ["SPC", "LID"])
+    assert found.loc[("2", "A2V(SG)"), "paper: SPC"] == "28"
+    ours = tables.scores(evaluations(study(SG=[0.5, 0.5])), ["SG"], TASKS)[0]
+    both = printed("audio2vec", ["2"], ["SPC"], {"frozen": ours})["ours, frozen: average"]
+    assert both[("2", "A2V(SG)")] == "50.0 ± 0.0 (2)" and both[("2", "A2V(CBoW)")] == "–"
+    assert beside(evaluations([]), ["ASG"], "frozen").loc["paper: Our ASG", "LS"] == "100.0"
 
 
-def test_a_task_that_is_not_there_keeps_its_line_with_the_reason():
+def test_a_task_that_is_not_there_keeps_its_line():
     counts = {
         "train": 1200,
         "test": 400,
@@ -43,14 +43,9 @@ def test_a_task_that_is_not_there_keeps_its_line_with_the_reason():
         "missing": 2,
     }
     table = evaluations([record("ASG", 0.5, counts=counts, classes=TEN)])
-    tasks = ["fsdd/digit", "musan/kind", "nsynth/family"]
-    found = used(tasks, table, {"musan": "MUSAN is not there: fetch it."}, "esc50")
+    found = used(["fsdd/digit", "nsynth/family"], table)
     numbers = ["classes", "train", "test", "skipped", "missing"]
-    assert found.loc["fsdd/digit", numbers].tolist() == ["10", "1,200", "400", "1", "2"]
-    note = found["note"]
-    assert note["fsdd/digit"] == "1 of 10 classes have no test clip: 7"
-    assert note["musan/kind"] == "not tested: musan is not there"
-    assert note["nsynth/family"] == "not tested: no record"
-    assert found.loc["nsynth/family", "train"] == "–"
-    alone = used(["fsdd/digit"], table, {"esc50": "not there"}, "esc50").loc["fsdd/digit", "note"]
-    assert alone == f"{note['fsdd/digit']}; only the spectrogram is tested: esc50 is not there"
+    assert found.loc["fsdd/digit", numbers].tolist() == [10, 1200, 400, 1, 2]
+    assert found.loc["fsdd/digit", "classes without test clip"] == "7"
+    assert found.loc["nsynth/family", numbers].isna().all()
+    assert found.loc["nsynth/family", "metric"] == "accuracy"

@@ -40,9 +40,9 @@ def test_only_common_seeds_and_tasks_count_and_the_rest_is_named():
     counts = {key: cell.n for key, cell in found.tasks.items()}
     assert counts == {"fsdd/digit": 2, "fsdd/speaker": 2, "notes/octave": 0}
     assert found.left_out == [
-        "ASG is undefined for seed 0 on fsdd/digit",
-        "NONE has no record for seed 2 on fsdd/speaker",
-        "NONE has no record on notes/octave",
+        "ASG has no number for seed 0 on fsdd/digit",
+        "NONE has no number for seed 2 on fsdd/speaker",
+        "NONE has no number on notes/octave",
     ]
     assert found.average.n == 1 and found.average.unit == ""  # seed 1 is whole, without clips
     assert math.isnan(found.average.mean) and "no clips recorded" in found.average.note
@@ -51,7 +51,7 @@ def test_only_common_seeds_and_tasks_count_and_the_rest_is_named():
 def test_a_gap_on_several_tasks_is_told_once():
     records = study(ASG=[0.8, 0.9, 0.7], NONE=[0.7, 0.7])
     found = compare(evaluations(records), "ASG", "NONE")
-    assert found.left_out == ["NONE has no record for seed 2 on fsdd/digit, fsdd/speaker"]
+    assert found.left_out == ["NONE has no number for seed 2 on fsdd/digit, fsdd/speaker"]
 
 
 def test_one_seed_falls_back_to_the_clips_and_says_so():

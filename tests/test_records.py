@@ -82,6 +82,7 @@ BROKEN = {
     "short.json": json.dumps({"kind": "evaluation", "run": "short.json"}),
     "setting.json": json.dumps(record(setting="finetuned", run="setting.json")),
     "clips.json": json.dumps(record(value=30) | {"clips": ["0.wav"], "run": "clips.json"}),
+    "untrue.json": json.dumps(record(value=30) | {"value": 0.9, "run": "untrue.json"}),
     "marks.json": json.dumps(record(value=30) | {"correct": [0.5] * 40, "run": "marks.json"}),
 }
 

@@ -18,7 +18,7 @@ from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asglib.study import report
-from asglib.study.report import display, findings, markup
+from asglib.study.report import display, findings
 
 PIXEL = base64.b64encode(
     bytes.fromhex(
@@ -355,12 +355,6 @@ def test_check_finds_what_may_run_or_tell(tmp_path, planted, sentence):
     assert report.check(folder) == [
         "02_two.html: no content security policy; render the page again."
     ]
-
-
-def test_a_name_is_shown_in_markdown_as_it_is():
-    name = r"*a*_b_ [c](https://example.org) <d> `e` ~~f~~ https://g.org \\ # 1."
-    shown = BeautifulSoup(markup.markdown_to_html(report.plain(name)), "html.parser")
-    assert shown.text.strip() == name and [tag.name for tag in shown.find_all(True)] == ["p"]
 
 
 def test_a_page_opens_with_its_finding_and_what_limits_it(tmp_path):

@@ -1,14 +1,15 @@
-"""Tables 2 and 3 of the paper with ours below, and what each of our tasks rests on."""
+"""A paper's tables as it prints them, ours beside or below, and what our tasks rest on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from asglib.data import index
 from asglib.study import paper
-from asglib.study.tables import AVERAGE, scores, wide
+from asglib.study.tables import AVERAGE, average, scores, wide
 
 COLUMNS = {  # of tables 2 and 3: our task, and the number of classes in section 3.1
     "LS": ("librispeech/speaker", 251),
@@ -22,93 +23,65 @@ COLUMNS = {  # of tables 2 and 3: our task, and the number of classes in section
 }
 
 
-def beside(
-    table: pd.DataFrame,
-    systems: list[str],
-    setting: str,
-    absent: Mapping[str, str] = {},
-    corpus: str = "",
-) -> pd.DataFrame:
-    """The paper's rows as it prints them ("–": not printed), ours below as `scores` has them.
+def _quoted(rows: pd.DataFrame, keys: list[str], columns: Iterable[str]) -> pd.DataFrame:
+    """Printed cells with the digits and in the order of print; "–" is not printed."""
+    digits = (-np.log10(2 * rows["rounding"])).round().astype(int)
+    texts = [f"{value:.{count}f}" for value, count in zip(rows["value"], digits)]
+    found = rows.assign(text=texts).pivot(index=keys, columns="title", values="text").fillna("–")
+    order = rows[keys].drop_duplicates()
+    order = order[keys[0]] if len(keys) == 1 else pd.MultiIndex.from_frame(order)
+    return found.loc[order, list(columns)]
 
-    What is not tested names what of set and pretraining `corpus` is `absent`; a task with other
-    classes than the paper's says so.
-    """
+
+def beside(table: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFrame:
+    """Tables 2 and 3 of ASG's paper in one, ours below as `scores` has them; a task with other
+    classes than the paper's says so."""
     printed = paper.read("asg").tables
     supervised = (printed["table"] == "3") & (printed["row"] == "Sup.")
     rows = printed[((printed["table"] == "2") | supervised) & (printed["setting"] == setting)]
-    quoted = rows.pivot(index="row", columns="column", values="value").map("{:.1f}".format)
-    quoted = quoted.loc[rows["row"].unique(), list(COLUMNS)].replace("nan", "–")
+    quoted = _quoted(rows.assign(title=rows["column"]), ["row"], COLUMNS)
     tasks = [task for task, _ in COLUMNS.values()]
     ours = wide(scores(table, systems, tasks, setting)[0]).drop(columns=AVERAGE)
     for task, classes in COLUMNS.values():
-        ours[task] += _other_classes(table[table["key"] == task], classes, ours[task])
-        for row in ours.index[ours[task] == "not tested"]:
-            needed = [task.split("/")[0], *([corpus] if row != "spectrogram" else [])]
-            wants = [name for name in absent if name.split(", ")[0] in needed]
-            ours.loc[row, task] += f" for want of {wants[0]}" if wants else ""
+        counts = {len(names) for names in table.loc[table["key"] == task, "classes"]} - {classes}
+        told = "".join(f"; {count} classes, not {classes}" for count in sorted(counts))
+        ours[task] = ours[task].where(ours[task] == "not tested", ours[task] + told)
     ours = ours.set_axis(list(COLUMNS), axis=1)
     return pd.concat([quoted.rename("paper: {}".format), ours.rename("ours: {}".format)])
 
 
-def _other_classes(rows: pd.DataFrame, classes: int, texts: pd.Series) -> pd.Series:
-    counts = sorted({len(names) for names in rows["classes"]} - {classes})
-    told = "".join(f"; {count} classes, not {classes}" for count in counts)
-    return texts.map(lambda text: "" if text == "not tested" else told)
-
-
-def used(
-    tasks: Iterable[str], table: pd.DataFrame, absent: Mapping[str, str], corpus: str
-) -> pd.DataFrame:
-    """One line a task ("set/task"): its set, metric and classes, its clips, and what is not there.
-
-    Where it or its encoders are not tested, the set or pretraining corpus of `absent` is named.
-    """
+def used(tasks: Iterable[str], table: pd.DataFrame) -> pd.DataFrame:
+    """One line a task ("set/task"): set, metric, classes and clips; "–" is not tested."""
     lines = {}
     for task in tasks:
         name, key = task.split("/")
-        entry, rows = index.DATASETS[name], table[table["key"] == task]
-        lines[task] = {"set": entry.title, "metric": entry.tasks[key].metric}
-        if rows.empty:
-            gone = [f"{each} is not there" for each in (name, corpus) if each in absent]
-            lines[task]["note"] = f"not tested: {[*gone, 'no record'][0]}"
-        else:
-            lines[task] |= _counted(rows.iloc[0], corpus in absent and corpus)
-    columns = ["set", "metric", "classes", "train", "test", "skipped", "missing", "note"]
-    found = pd.DataFrame.from_dict(lines, orient="index").reindex(columns=columns)
-    return found.rename_axis("task").fillna("–")
-
-
-def _counted(row: pd.Series, lost: str | bool) -> dict[str, str]:
-    counts, classes = row["counts"], row["classes"]
-    untested = counts["absent_from_test"]
-    named = f"{len(untested)} of {len(classes)} classes have no test clip: "
-    told = [named + ", ".join(untested[:5])] if untested else []
-    told += [f"only the spectrogram is tested: {lost} is not there"] if lost else []
-    numbers = {"classes": len(classes), "skipped": len(counts["skipped"])}
-    numbers |= {name: counts[name] for name in ("train", "test", "missing")}
-    return {name: f"{number:,}" for name, number in numbers.items()} | {"note": "; ".join(told)}
+        line = {"set": index.DATASETS[name].title, "metric": index.DATASETS[name].tasks[key].metric}
+        for _, row in table[table["key"] == task].head(1).iterrows():
+            counts = row["counts"]
+            line |= {"classes": len(row["classes"]), "train": counts["train"]}
+            line |= {"test": counts["test"], "skipped": len(counts["skipped"])}
+            line |= {"missing": counts["missing"]}
+            line |= {"classes without test clip": ", ".join(counts["absent_from_test"][:5])}
+        lines[task] = line
+    return pd.DataFrame.from_dict(lines, orient="index", dtype=object).rename_axis("task")
 
 
 def printed(
     name: str, tables: Iterable[str], columns: Iterable[str], ours: Mapping[str, pd.DataFrame] = {}
 ) -> pd.DataFrame:
-    """Tables of a paper as it prints them; beside each system that runs here our average.
+    """Tables of a paper; beside each system that runs here our average.
 
     `ours`: {setting: cells of study.tables}; their rows are methods, or "method, corpus".
     """
     source = paper.read(name).tables
     rows = source[source["table"].isin(tables) & source["column"].isin(columns)]
     several = rows["setting"].nunique() > 1
-    titles = rows["column"] + (", " + rows["setting"] if several else "")
-    rows = rows.assign(title=titles, text=rows["value"].map("{:g}".format))
-    keys = ["table", "row", "method"]
-    found = rows.pivot(index=keys, columns="title", values="text").fillna("–")
-    order = pd.MultiIndex.from_frame(rows[keys].drop_duplicates())
-    found = found.loc[order, titles.unique()].rename(columns="paper: {}".format)
+    rows = rows.assign(title=rows["column"] + (", " + rows["setting"] if several else ""))
+    found = _quoted(rows, ["table", "row", "method"], rows["title"].unique())
+    found = found.rename(columns="paper: {}".format)
     methods = found.index.get_level_values("method")
     for setting, cells in ours.items():
-        mine = cells[cells["column"] == AVERAGE].set_index("row")["text"]
+        mine = average(cells)["text"]
         mine.index = mine.index.str.split(",").str[0]
         found[f"ours, {setting}: average"] = mine.reindex(methods).fillna("–").to_numpy()
     return found.droplevel("method").rename_axis(columns=None)

@@ -55,41 +55,34 @@ def as_system(system: str | dict, **shared) -> dict:
 
 
 def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
-    """The rows of one system."""
+    """The rows of one system; ResultsError where these are several systems."""
     asked = as_system(system, **shared)
-    corpus = asked.pop("corpus")
-    if asked["setting"] not in (*SETTINGS, PRETEXT):
-        known = ", ".join((*SETTINGS, PRETEXT))
-        raise ResultsError(f"A setting is one of {known}, got {asked['setting']!r}.")
+    corpus, known = asked.pop("corpus"), (*SETTINGS, PRETEXT)
+    if asked["setting"] not in known:
+        raise ResultsError(f"A setting is one of {', '.join(known)}, got {asked['setting']!r}.")
     for name, value in asked.items():
         if value is not None:
             table = table[table[name] == value]
     if corpus is None:
         one_corpus(table)
-        return _one_made(table)
-    rows = table[table["corpus"].isin([corpus, ""])]
-    if rows.empty and asked["method"].startswith("untrained"):
-        rows = table  # it saw no corpus: it stands beside any
-    return _one_made(rows)
-
-
-def _one_made(rows: pd.DataFrame) -> pd.DataFrame:
-    """Refuses rows of several front ends or encoders, which are several systems."""
+    else:
+        rows = table[table["corpus"].isin([corpus, ""])]
+        if len(rows) or not asked["method"].startswith("untrained"):
+            table = rows  # an untrained encoder saw no corpus: it stands beside any
     for name, title in (("frontend", "front ends"), ("encoder", "encoders")):
-        found = sorted(rows[name].unique())
+        found = sorted(table[name].unique())
         if len(found) > 1:
             told = f"These records have the {title} {' and '.join(found)}"
             raise ResultsError(f"{told}: name one of them ({name}).")
-    return rows
+    return table
 
 
 def one_corpus(rows: pd.DataFrame) -> None:
     """Refuses rows that were pretrained on several corpora."""
     corpora = sorted(set(rows.loc[~rows["method"].str.startswith("untrained"), "corpus"]) - {""})
     if len(corpora) > 1:
-        raise ResultsError(
-            f"These records were pretrained on {' and '.join(corpora)}: name the corpus."
-        )
+        told = f"These records were pretrained on {' and '.join(corpora)}"
+        raise ResultsError(f"{told}: name the corpus.")
 
 
 def percent(side: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -99,7 +92,7 @@ def percent(side: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _clips(side: pd.DataFrame, key: str, seed: int) -> pd.DataFrame | None:
-    """One seed's test clips on one task: clip, part (of one file), group, points."""
+    """One seed's test clips on one task, a column each: clip, part (of one file), group, points."""
     row = side[(side["key"] == key) & (side["seed"] == seed)].iloc[0]
     if not all(np.ndim(row[name]) and len(row[name]) for name in ("correct", "clips")):
         return None  # a metric that is no mean over clips, or a number of the pretraining itself
@@ -112,12 +105,9 @@ def _clips(side: pd.DataFrame, key: str, seed: int) -> pd.DataFrame | None:
 
 def _paired(a: pd.DataFrame, b: pd.DataFrame | None, key: str, seed: int) -> pd.DataFrame | None:
     """The clips that both have, with their difference as points; b None: those of a."""
-    one = _clips(a, key, seed)
-    if b is None or one is None:
-        return one
-    other = _clips(b, key, seed)
-    if other is None:
-        return None
+    one, other = (None if side is None else _clips(side, key, seed) for side in (a, b))
+    if b is None or one is None or other is None:
+        return one if b is None else None
     both = one.merge(other[["clip", "part", "points"]], on=["clip", "part"])
     return both.assign(points=both["points_x"] - both["points_y"])
 
@@ -161,20 +151,15 @@ def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = Non
 
 
 def _gaps(side: pd.DataFrame, system: str | dict, points: pd.DataFrame) -> list[str]:
-    """What one side lacks of `points` [seeds, tasks]."""
+    """What one side lacks of `points` [seeds, tasks]: seeds without a number, by task."""
     name = system if isinstance(system, str) else " ".join(filter(None, system.values()))
-    values = {(row.key, row.seed): row.value for row in side.itertuples()}
+    there = set(side.dropna(subset="value")[["key", "seed"]].itertuples(index=False, name=None))
     tasks: dict[str, list[str]] = {}
-    for key in points.columns:
-        asked = {str(seed): values.get((key, seed)) for seed in points.index}
-        lost = [seed for seed, value in asked.items() if value is None]
-        undefined = [seed for seed, value in asked.items() if value is not None and np.isnan(value)]
-        if lost:
-            seeds = "" if len(lost) == len(asked) else f" for seed {', '.join(lost)}"
-            tasks.setdefault(f"{name} has no record{seeds}", []).append(key)
-        if undefined:
-            told = f"{name} is undefined for seed {', '.join(undefined)}"
-            tasks.setdefault(told, []).append(key)
+    for key in points:
+        lost = [str(seed) for seed in points.index if (key, seed) not in there]
+        seeds = "" if len(lost) == len(points) else f" for seed {', '.join(lost)}"
+        if lost or points.empty:
+            tasks.setdefault(f"{name} has no number{seeds}", []).append(key)
     return [f"{told} on {', '.join(keys)}" for told, keys in tasks.items()]
 
 

@@ -12,13 +12,12 @@ from asglib.study.records import MACHINE, evaluations, label, set_aside
 from asglib.study.runs import RANKED
 
 APART = ("Sup.", "untrained", "spectrogram")  # pretrained by another recipe (section 3.4), or not
-AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 NEAR = 0.9  # of the loss of guessing: a supervised model above it has hardly learned
 
 
 def notes(records: list[dict]) -> list[str]:
     """Broken records, undefined metrics, absent classes, skipped and missing clips, rows that
-    differ in data, code, recipe or machine, values that their clips contradict, failed encoders.
+    differ in data, code, recipe or machine, failed encoders.
 
     Evaluation records make the tables; pretraining records beside them tell of the encoders.
     """
@@ -26,7 +25,7 @@ def notes(records: list[dict]) -> list[str]:
     told = set_aside(records)
     if table.empty:
         return [*told, "No run is there, so nothing is measured."]
-    for tell in (_undefined, _counts, _uneven, _made, _untrue):
+    for tell in (_undefined, _counts, _uneven, _made):
         told += tell(table)
     return list(dict.fromkeys([*told, *_encoders(records)]))
 
@@ -44,12 +43,10 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
         if absent := ", ".join(counts.get("absent_from_test", [])):
             silent = f"{row['metric']} says nothing about it"
             yield f"{row['key']}: no test clip of {absent}, so {silent}."
-        if skipped := counts.get("skipped"):
-            first = f"{skipped[0]['path']} ({skipped[0]['reason']})"
-            yield f"{name}: {len(skipped)} clips skipped, the first {first}."
-        if truncated := counts.get("truncated"):
-            first = f"{truncated[0]['path']} ({truncated[0]['reason']})"
-            yield f"{name}: {len(truncated)} files end too early, the first {first}."
+        for kind, words in (("skipped", "clips skipped"), ("truncated", "files end too early")):
+            if clips := counts.get(kind):
+                first = f"{clips[0]['path']} ({clips[0]['reason']})"
+                yield f"{name}: {len(clips)} {words}, the first {first}."
         if missing := counts.get("missing"):
             yield f"{name}: {missing} clips of the release are not there."
 
@@ -58,19 +55,16 @@ def _uneven(table: pd.DataFrame) -> Iterator[str]:
     """Fields in which the rows of one column of a table differ, and should not."""
     shared = ["frontend", "setting", "corpus", "key"]
     for (*kind, key), rows in table.groupby(shared, sort=False):
-        where = f"{key} ({', '.join(filter(None, kind))})"
         encoders = rows[~rows["method"].isin(("spectrogram", *systems.PAPER))]
-        alike = rows[~rows["method"].isin((*APART, *systems.PAPER))]
-        for some, fields in (
-            (rows, ["data", "code"]),
-            (encoders, ["encoder"]),
-            (alike, ["epochs", "batch", "rir"]),
-        ):
-            for field in fields:
-                values = some.groupby(some[field].astype(str), sort=False)["method"].unique()
-                if len(values) > 1:
-                    told = "; ".join(f"{value} ({', '.join(who)})" for value, who in values.items())
-                    yield f"{where}: {field} differs: {told}."
+        alike = encoders[~encoders["method"].isin(APART)]
+        fields = {"data": rows, "code": rows, "encoder": encoders}
+        fields |= dict.fromkeys(("epochs", "batch", "rir"), alike)
+        for field, some in fields.items():
+            values = some.groupby(some[field].astype(str), sort=False)["method"].unique()
+            if len(values) > 1:
+                told = "; ".join(f"{value} ({', '.join(who)})" for value, who in values.items())
+                where = f"{key} ({', '.join(filter(None, kind))})"
+                yield f"{where}: {field} differs: {told}."
 
 
 def _made(table: pd.DataFrame) -> Iterator[str]:
@@ -85,32 +79,18 @@ def _made(table: pd.DataFrame) -> Iterator[str]:
             yield f"{name} differs: {', '.join(f'{v} ({n} runs)' for v, n in counts.items())}."
 
 
-def _untrue(table: pd.DataFrame) -> Iterator[str]:
-    marked = table[table["correct"].map(bool) & (table["metric"] == "accuracy")]
-    for _, row in marked.iterrows():
-        mean = sum(row["correct"]) / len(row["correct"])
-        if abs(mean - row["value"]) > AGREE:
-            stated = f"{row['value']:.4f}, but the mean over its clips is {mean:.4f}"
-            yield f"{label(row)} states {stated}."
-
-
 def _encoders(records: list[dict]) -> Iterator[str]:
     """Pretrainings that collapsed or left out clips, and supervised ones that hardly learned."""
     for run in (record for record in records if record["kind"] == "pretraining"):
         name = f"{run['method']} ({run['frontend']}, {run['corpus']}), seed {run['seed']},"
-        if run.get("collapsed"):
-            yield f"{name} collapsed: {_collapse(run)}."
+        ranked = run.get("seen", {}).get("ranked", 1.0)
+        if run.get("collapsed") and ranked < RANKED:
+            yield f"{name} collapsed: it ranks {ranked:.0%} of the positives first, chance a third."
+        elif run.get("collapsed"):
+            yield f"{name} collapsed: its encoder gives all clips nearly one embedding."
         if run.get("too_short"):
             yield f"{name} left out {run['too_short']} clips, which are too short for its task."
         classes, loss = run.get("classes"), run.get("final_loss")
         if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
             chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"
             yield f"{name} is near chance: its loss ends at {loss:.2f}, {chance}."
-
-
-def _collapse(run: dict) -> str:
-    """What says so: the embeddings, or a task that is not better done than by chance."""
-    ranked = run.get("seen", {}).get("ranked", 1.0)
-    if ranked < RANKED:
-        return f"{ranked:.0%} of the positives are ranked first, and by chance a third would be"
-    return "its encoder gives all clips nearly one embedding"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -28,22 +28,12 @@ from asglib.study.profiles import Profile
 
 
 def encoders(
-    profile: Profile,
-    names: Iterable[str],
-    seed: int,
-    workspace: Workspace,
-    say: Callable[[str], object] = print,
+    profile: Profile, names: Iterable[str], seed: int, workspace: Workspace
 ) -> tuple[dict[str, Encoder], list[dict]]:
-    """The profile's pretrained encoders by method, and their records; says which were found."""
-    found, records = {}, []
-    for name in names:
-        config = plans.pretraining(profile, name, seed)
-        state = "found" if runs.record_of(config, workspace) else "computed"
-        found[name], record = runs.trained(config, workspace)
-        cost = f"{record['seconds']:.1f} s on {record['device']}"
-        say(f"{record['run']}: {state}, pretrained in {cost}")
-        records.append(record)
-    return found, records
+    """The profile's pretrained encoders by method, found or trained now, and their records."""
+    configs = {name: plans.pretraining(profile, name, seed) for name in names}
+    found = {name: runs.trained(config, workspace) for name, config in configs.items()}
+    return {name: one for name, (one, _) in found.items()}, [record for _, record in found.values()]
 
 
 def noticed(profile: Profile, names: Iterable[str], seed: int, workspace: Workspace) -> list[dict]:

@@ -21,6 +21,7 @@ RECIPE = ["code", "epochs", "batch", "rir"]
 MACHINE = ["precision", "device", "threads", "commit", "versions"]
 COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, *MACHINE, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
+AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
 
 
@@ -116,6 +117,9 @@ def _fault(record: dict) -> str:
     lists = [record[field] for field in PER_CLIP if record.get(field)]
     if len({len(values) for values in lists}) > 1 or not set(record.get("correct") or []) <= {0, 1}:
         return f"{name}: its clips, groups and marks (0 or 1) do not belong together."
+    marks = record.get("correct") if record["metric"] == "accuracy" else None
+    if marks and value is not None and abs(sum(marks) / len(marks) - value) > AGREE:
+        return f"{name}: value {value:.4f} is not the {sum(marks) / len(marks):.4f} of its clips."
     return ""
 
 

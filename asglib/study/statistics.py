@@ -23,9 +23,7 @@ class StatisticsError(ValueError):
 def _finite(values) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not np.isfinite(values).all():
-        raise StatisticsError(
-            "values must be one row of finite numbers: leave undefined values out and say so."
-        )
+        raise StatisticsError("values must be one row of finite numbers: leave others out.")
     return values
 
 
@@ -37,9 +35,7 @@ def mean_t(values) -> tuple[float, float, float, int]:
     """
     values = _finite(values)
     if len(values) < 2:
-        raise StatisticsError(
-            f"A t interval needs at least 2 seeds, got {len(values)}: use a bootstrap over clips."
-        )
+        raise StatisticsError(f"A t interval needs at least 2 seeds, got {len(values)}.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns of seeds that are all equal
         low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
@@ -58,11 +54,8 @@ def cluster_draws(
     names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     kinds, task = np.unique(np.asarray(tasks), return_inverse=True)
     if len(names) < 2:
-        raise StatisticsError(
-            f"A bootstrap over clips needs at least 2 groups of clips, got {len(names)}."
-        )
-    sums = np.zeros((len(names), len(kinds)))
-    counts = np.zeros((len(names), len(kinds)))
+        raise StatisticsError(f"A bootstrap needs at least 2 groups of clips, got {len(names)}.")
+    sums, counts = np.zeros((2, len(names), len(kinds)))
     np.add.at(sums, (cluster, task), _finite(differences))
     np.add.at(counts, (cluster, task), 1)
     chance = np.full(len(names), 1 / len(names))

@@ -1,8 +1,8 @@
 """Numbers as tables, to be read or drawn (paper tables 2 to 6); values in percent or points.
 
 `cells` have a line for each row and column of a table: row, column, what a Cell holds, and text.
-`dots` have a line for each seed of a cell: row, column, seed, value. The average of a system or of
-a difference is the last column.
+`dots` have a line for each seed of a cell: row, column, seed, value; those of curves a place `x`
+too. The average of a system or of a difference is the last column.
 """
 
 from __future__ import annotations
@@ -12,28 +12,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from asglib.study import paper
-from asglib.study.comparison import (
-    Cell,
-    as_system,
-    choose,
-    compare,
-    describe,
-    interval,
-    one_corpus,
-    percent,
-)
+from asglib.study import comparison, paper
+from asglib.study.comparison import Cell, describe
 from asglib.study.statistics import mean_t
 
 AVERAGE = "average"
 Bands = Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]]  # {title: (cells, dots)}
+BASES = {
+    "seeds": "95 % t intervals over seeds",
+    "clips": "95 % bootstrap intervals over test clips",
+}
 
 
 def _cells(lines: list[tuple[str, str, Cell, str]]) -> pd.DataFrame:
     columns = ["row", "column", *Cell._fields, "text"]
-    return pd.DataFrame(
-        [(row, key, *cell, text) for row, key, cell, text in lines], columns=columns
-    )
+    return pd.DataFrame([(row, key, *cell, text) for row, key, cell, text in lines], None, columns)
 
 
 def dots_of(row: str, values: pd.DataFrame, averaged: Sequence[str]) -> pd.DataFrame:
@@ -45,26 +38,28 @@ def dots_of(row: str, values: pd.DataFrame, averaged: Sequence[str]) -> pd.DataF
 
 def scores(
     table: pd.DataFrame,
-    systems: Sequence[str] | Mapping[str, Mapping],
+    systems: Sequence[str] | Mapping[str, str | Mapping],
     columns: Sequence[str],
     setting: str = "frozen",
     **shared,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Systems by tasks ("set/task") in percent: (cells, dots).
 
-    systems: methods, or {label: {"method": "ASG", "frontend": "mel", "corpus": "toy-a"}}; `shared`
-    holds for all. n >= 2 seeds: a t interval; one seed: a bootstrap over its test clips, and no
-    interval for a metric that is no mean over clips. The average is only given over all columns,
-    for the seeds that are whole in them; otherwise it says how many of the columns there are.
+    systems: methods, or {label: what comparison.choose takes}; `shared` holds for all. n >= 2
+    seeds: a t interval; one seed: a bootstrap over its test clips, and no interval for a metric
+    that is no mean over clips. The average is only given over all columns, for the seeds that are
+    whole in them; otherwise it says how many of the columns there are.
     """
-    named = systems if isinstance(systems, Mapping) else {name: name for name in systems}
-    asked = {label: as_system(how, setting=setting, **shared) for label, how in named.items()}
-    sides = {label: choose(table, how) for label, how in asked.items()}
-    one_corpus(pd.concat([table[:0], *(sides[k] for k, how in asked.items() if not how["corpus"])]))
+    named = systems if isinstance(systems, Mapping) else dict(zip(systems, systems))
+    shared |= {"setting": setting}
+    asked = {label: comparison.as_system(how, **shared) for label, how in named.items()}
+    sides = {label: comparison.choose(table, how) for label, how in asked.items()}
+    anywhere = [sides[label] for label, how in asked.items() if not how["corpus"]]
+    comparison.one_corpus(pd.concat([table[:0], *anywhere]))
     seeds = pd.concat([table[:0], *sides.values()])["seed"].nunique()
     lines, dots = [], []
     for label, side in sides.items():
-        values = percent(side, list(columns))
+        values = comparison.percent(side, list(columns))
         for column in [*columns, AVERAGE]:
             cell = _score(side, values, column)
             lines.append((label, column, cell, _text(cell, seeds)))
@@ -74,7 +69,7 @@ def scores(
 
 def _score(side: pd.DataFrame, values: pd.DataFrame, column: str) -> Cell:
     part = values if column == AVERAGE else values[[column]]
-    cell = interval(part, side)
+    cell = comparison.interval(part, side)
     if cell.n and cell.note:  # one seed, and a task without clips to draw from
         return Cell(float(part.dropna().to_numpy().mean()), n=1, note=cell.note)
     if cell.n:
@@ -108,14 +103,12 @@ def differences(
     """
     lines, dots = [], []
     for label, pair in pairs.items():
-        found = compare(table, *pair, list(columns), setting=setting, **shared)
+        found = comparison.compare(table, *pair, list(columns), setting=setting, **shared)
         common = [column for column, cell in found.tasks.items() if cell.n]
+        part = f", {len(common)} of {len(columns)} tasks" if 0 < len(common) < len(columns) else ""
         for column, cell in (found.tasks | {AVERAGE: found.average}).items():
-            absent = "no interval" if cell.n else "not tested"
-            lines.append((label, column, cell, describe(cell) if cell.unit else absent))
-        if 0 < len(common) < len(columns):
-            *cell, text = lines.pop()
-            lines.append((*cell, f"{text}, {len(common)} of {len(columns)} tasks"))
+            text = describe(cell) if cell.unit else "no interval" if cell.n else "not tested"
+            lines.append((label, column, cell, text + part * (column == AVERAGE)))
         dots.append(dots_of(label, found.points, common))
     return _cells(lines), pd.concat(dots, ignore_index=True)
 
@@ -132,14 +125,13 @@ def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
     return _cells(lines)
 
 
-def plain(values: pd.DataFrame, form: str = "{:.1f}", lacking: str = "not printed") -> pd.DataFrame:
-    """Numbers [rows, columns] as cells without intervals; NaN: what is `lacking`."""
+def plain(values: pd.DataFrame) -> pd.DataFrame:
+    """Numbers [rows, columns] as cells without intervals; NaN is not printed."""
     lines = []
-    for row, columns in values.iterrows():
-        for column, value in columns.items():
-            there = pd.notna(value)
-            cell = Cell(float(value)) if there else Cell(note=lacking)
-            lines.append((row, column, cell, form.format(value) if there else "–"))
+    for (row, column), value in values.stack(future_stack=True).items():
+        there = pd.notna(value)
+        cell = Cell(float(value)) if there else Cell(note="not printed")
+        lines.append((row, column, cell, f"{value:.1f}" if there else "–"))
     return _cells(lines)
 
 
@@ -182,10 +174,10 @@ def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.D
     return found.loc[cells["row"].unique(), cells["column"].unique()].rename_axis(name)
 
 
-def stacked(bands: Bands, name: str = "setting") -> pd.DataFrame:
+def stacked(bands: Bands) -> pd.DataFrame:
     """All bands as one table for reading."""
     parts = {title: wide(cells) for title, (cells, _) in bands.items()}
-    return pd.concat(parts, names=[name, "system"]).fillna("")
+    return pd.concat(parts, names=["setting", "system"]).fillna("")
 
 
 def average(cells: pd.DataFrame) -> pd.DataFrame:
@@ -193,12 +185,9 @@ def average(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["column"] == AVERAGE].set_index("row")
 
 
-def on_average(bands: Bands) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+def on_average(bands: Bands) -> dict[str, tuple]:
     """The bands with their averages alone: for a small figure."""
-    return {
-        title: tuple(part[part["column"] == AVERAGE] for part in both)
-        for title, both in bands.items()
-    }
+    return {t: tuple(part[part["column"] == AVERAGE] for part in both) for t, both in bands.items()}
 
 
 def seeds(table: pd.DataFrame) -> str:
@@ -219,9 +208,7 @@ def basis(cells: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
     if there.empty:
         return "no runs"
     told = [f"n = {_range(there['n'])} seed" + "s" * int(there["n"].max() > 1)]
-    units = {"seeds": "95 % t intervals over seeds"}
-    units["clips"] = "95 % bootstrap intervals over test clips"
-    told += [words for unit, words in units.items() if unit in set(there["unit"])]
+    told += [words for unit, words in BASES.items() if unit in set(there["unit"])]
     if table is not None:
         counts = table.loc[table["key"].isin(there["column"]), "counts"].dropna()
         told += [f"{_range(counts.str['test'])} test clips a task"] * (len(counts) > 0)
@@ -232,11 +219,11 @@ def extremes(cells: pd.DataFrame, unit: str = "percent", form: str = "{:.1f}") -
     """Each column's ends: "toy/order: FT highest at 92.1, NONE lowest at 80.0 percent"."""
     told = []
     for column, part in cells.groupby("column", sort=False):
-        there = part.dropna(subset="mean").sort_values("mean", kind="stable")
-        ends = list(zip(there["row"], there["mean"]))
-        named = {"highest": ends[-1:], "lowest": ends[:-1][:1]}
-        words = [f"{r} {k} at {form.format(mean)}" for k, end in named.items() for r, mean in end]
-        text = f"{', '.join(words)} {unit}".rstrip() if ends else "not tested"
+        there = part.dropna(subset="mean").sort_values("mean", kind="stable").set_index("row")
+        means = there["mean"].map(form.format)
+        words = [f"{means.index[-1]} highest at {means.iloc[-1]}"] if len(means) else []
+        words += [f"{means.index[0]} lowest at {means.iloc[0]}"] if len(means) > 1 else []
+        text = f"{', '.join(words)} {unit}".rstrip() if words else "not tested"
         told.append(f"{column}: {text}")
     return "; ".join(told)
 

@@ -13,8 +13,12 @@ from asglib.study.records import ResultsError
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
-NUMBERS = ["low", "mean", "high", "stated", "direction", "measurable"]
+NUMBERS = ["low", "mean", "high", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
+DIFFERS = {  # settings and kinds of claims of which another thing is judged
+    "mlp": "ours: a linear classifier, the paper's has a hidden layer",
+    "relative": "the stated size is relative: only the sign is judged",
+}
 
 
 class Verdict(NamedTuple):
@@ -89,13 +93,13 @@ def _scope(keys: list[str], scope: str) -> tuple[list[str], str]:
     stand in for."""
     first = scope.split("|")[0].replace(";", ", ")
     for names in scope.split("|"):
+        found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
         if names == "*" and keys:
             return keys, f"the mean over our tasks stands in for {first}" if first != "*" else ""
-        found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
         if all(found):
-            tasks = [key for some in found for key in some]
-            stands = f"{', '.join(tasks)} stands in for {first}"
-            return tasks, "" if names.replace(";", ", ") == first else stands
+            tasks = sum(found, [])
+            usual = names.replace(";", ", ") == first
+            return tasks, "" if usual else f"{', '.join(tasks)} stands in for {first}"
     return [], f"no record of {scope.removesuffix('|*').replace('|', ' or ').replace(';', ', ')}"
 
 
@@ -106,28 +110,27 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     most of them on their average.
     """
     sized = claim._replace(stated=np.nan) if claim.kind == "relative" else claim  # no points
-    corpora = {"main": profile.pretraining.corpus}
-    corpora |= dict(zip(("first", "second"), profile.corpora))
+    corpora = dict(zip(("first", "second"), profile.corpora)) | {"main": profile.pretraining.corpus}
     corpus = corpora[claim.ours_corpus]
     if corpus not in set(table["corpus"]):
         raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
     setting = "frozen" if claim.setting == "mlp" else claim.setting
     shared = {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
-    minuends, subtrahends = (
-        [_on_its_corpus(one, profile) for one in side.split(";")]
-        for side in (claim.ours_minuend, claim.ours_subtrahend)
-    )
-    rows = pd.concat([choose(table, one, **shared) for one in (*minuends, *subtrahends)])
-    tasks, stands = _scope(list(rows["key"].unique()), claim.ours_scope)
+    sides = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
+    pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in product(*sides)]
+    rows = pd.concat([choose(table, one, **shared) for pair in pairs for one in pair])
+    recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
+    tasks, stands = _scope(recorded, claim.ours_scope)
     judged = []
-    for a, b in product(minuends, subtrahends):
+    for a, b in pairs:
         found = compare(table, a, b, tasks, **shared)
         several = ";" in claim.columns and claim.kind != "most" and found.tasks
         cells = {f" on {k}": c for k, c in found.tasks.items()} if several else {"": found.average}
         for on, cell in cells.items():
             judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
-    limits = [stands, _differs(claim), one.cell.note, *one.found.left_out]
+    limits = [stands, DIFFERS.get(claim.setting), DIFFERS.get(claim.kind)]
+    limits += [one.cell.note, *one.found.left_out]
     return one._replace(name=one.name * (len(judged) > 1)), limits
 
 
@@ -137,22 +140,12 @@ def _on_its_corpus(system: str, profile) -> str:
     return f"{system}@corpus={recipe['corpus']}" if "corpus" in recipe else system
 
 
-def _differs(claim) -> str:
-    """What is judged in place of what the paper states."""
-    if claim.setting == "mlp":
-        return "ours: a linear classifier, the paper's has a hidden layer"
-    if claim.kind == "relative":
-        return "the stated size is relative: only the sign is judged"
-    return ""
-
-
 def _stated(claim) -> str:
     if claim.kind == "untabled":
         return "no number"
-    if claim.kind == "relative":
-        size = f"{claim.stated:g} % of {claim.subtrahend}"
-        return f"{claim.minuend} - {claim.subtrahend} = {size} ({claim.columns}, {claim.setting})"
     size = f"= {claim.stated:.1f}" if claim.stated == claim.stated else f"{claim.direction} 0"
+    if claim.kind == "relative":
+        size = f"= {claim.stated:g} % of {claim.subtrahend}"
     return f"{claim.minuend} - {claim.subtrahend} {size} ({claim.columns}, {claim.setting})"
 
 
@@ -174,15 +167,6 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
                 limits = [str(error)]
         told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, claim.reason])))
         texts = [claim.id, claim.section, claim.table, claim.sentence, _stated(claim), ours]
-        numbers = _turned(claim, cell)
         stated = np.nan if claim.kind == "relative" else claim.stated
-        lines.append([*texts, judged.word, told, *numbers, stated, side(*numbers), measurable])
+        lines.append([*texts, judged.word, told, *_turned(claim, cell), stated, measurable])
     return pd.DataFrame(lines, columns=["id", "section", "table", *SHOWN, *NUMBERS])
-
-
-def side(low: float, mean: float, high: float) -> str:
-    """Where an interval lies, in words: "as claimed (interval clear of 0)"."""
-    if np.isnan(mean):
-        return "not measured"
-    words = "as claimed" if mean > 0 else "opposite" if mean < 0 else "no difference"
-    return f"{words} (interval {'reaches' if low <= 0 <= high else 'clear of'} 0)"

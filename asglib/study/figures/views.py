@@ -14,7 +14,6 @@ from asglib.study.figures.style import GUIDE, drawn, looks, one_legend, panels
 from asglib.study.statistics import mean_t
 
 RANGE = 60.0  # dB below the loudest cell that a colour bar spans
-WRITTEN, NAMED = 12, 20  # rows of a matrix whose cells, and whose names, can be read
 MARKED = 40  # points of a curve that can be told apart
 
 
@@ -68,21 +67,13 @@ def histograms(
 
 
 @drawn
-def heatmaps(
-    matrices: Mapping[str, pd.DataFrame], label: str, low: float, high: float, columns: int = 0
-) -> Figure | str:
-    """{title: matrix} on one colour scale from `low` to `high`; small ones with their numbers."""
-    matrices = {title: matrix for title, matrix in matrices.items() if matrix.size}
-    if not matrices:
-        return "nothing is tested"
-    fig, axes = panels(len(matrices), 4.2, columns)
-    for axis, (title, matrix) in zip(axes.flat, matrices.items()):
-        text = {"annot": len(matrix) <= WRITTEN, "fmt": ".0f", "annot_kws": {"size": 8}}
-        names = dict.fromkeys(("xticklabels", "yticklabels"), len(matrix) <= NAMED)
-        scale = {"vmin": low, "vmax": high, "cmap": "cividis", "cbar": False}
-        sns.heatmap(matrix, ax=axis, **scale, **text, **names)
-        axis.set(title=title, xlabel=matrix.columns.name, ylabel=matrix.index.name)
-    fig.colorbar(axes.flat[0].collections[0], ax=axes, label=label, aspect=30, pad=0.01)
+def heatmaps(matrices: Mapping[str, pd.DataFrame], label: str, low: float, high: float) -> Figure:
+    """{title: matrix} side by side on one colour scale from `low` to `high`."""
+    fig, axes = panels(len(matrices), 4.2)
+    for axis, (title, matrix) in zip(axes[0], matrices.items()):
+        sns.heatmap(matrix, ax=axis, vmin=low, vmax=high, cmap="cividis", cbar=False)
+        axis.set_title(title)
+    fig.colorbar(axes[0, 0].collections[0], ax=axes, label=label, aspect=30, pad=0.01)
     return fig
 
 

@@ -1,7 +1,7 @@
 """Reports: what notebooks show, and executed notebooks as HTML pages with an index."""
 
 from asglib.study.report.checks import LARGEST, ReportError, check
-from asglib.study.report.display import audio, figure, markdown, plain, table
+from asglib.study.report.display import audio, figure, markdown, table
 from asglib.study.report.findings import FINDING, finding, provenance
 from asglib.study.report.front_page import entries, failed, index, write_entry
 from asglib.study.report.pages import render, title

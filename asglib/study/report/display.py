@@ -111,12 +111,3 @@ def audio(wave: np.ndarray, rate: int, caption: str, description: str) -> None:
 def markdown(text: str) -> None:
     """Show rendered Markdown: the way a number gets into prose. HTML in it is shown, not obeyed."""
     display(Markdown(text))
-
-
-def plain(name: object) -> str:
-    r"""Return Markdown that shows a name as it is: others name classes, files and sets.
-
-    >>> print(plain("a_b <svg>"))
-    a\_b \<svg\>
-    """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", str(name))

@@ -1,28 +1,11 @@
-"""Classes and claims: what is drawn is read back and compared with numbers known here."""
+"""The chart of claims: what is drawn is read back and compared with numbers known here."""
 
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.colors import to_rgb
 
-from asglib.study import classes, figures, paper
-from asglib.study.classes import ClassesError
+from asglib.study import figures, paper
 from asglib.study.figures.results import VERDICTS, _in_words
-
-CLASSES = ["dog", "rain", "clock"]
-
-
-def record(predictions, labels=(0, 0, 0, 1, 1, 2), method="ASG", seed=0, **changes):
-    return {
-        "run": f"evaluate-{method}-{seed}",
-        "method": method,
-        "seed": seed,
-        "metric": "accuracy",
-        "classes": CLASSES,
-        "labels": list(labels),
-        "predictions": list(predictions),
-        "average_precision": [],
-    } | changes
 
 
 def why(fig):
@@ -30,41 +13,6 @@ def why(fig):
     (axis,) = fig.axes
     assert not axis.axison
     return axis.texts[0].get_text()
-
-
-# confusions
-
-
-def test_a_confusion_is_counted_in_the_row_of_the_truth_and_summed_over_seeds():
-    one, other = record([0, 0, 1, 1, 1, 2]), record([0, 1, 1, 1, 2, 2], seed=1)
-    counts = classes.confusion([one, other])
-    assert list(counts) == list(counts.index) == CLASSES
-    assert counts.to_numpy().tolist() == [[3, 3, 0], [0, 3, 1], [0, 0, 2]]
-    assert classes.confused(counts) == "dog taken for rain in 3 of 6 clips"
-
-
-def test_nothing_confused_and_nothing_tested_are_told_apart():
-    right, empty = classes.confusion([record([0, 0, 0, 1, 1, 2])]), classes.confusion([])
-    assert classes.confused(right) == "no clip is confused"
-    assert classes.confusion([record([], labels=[])]).empty
-    assert classes.confused(empty) == "not tested"
-
-
-def test_records_with_different_classes_are_refused():
-    with pytest.raises(ClassesError, match="evaluate-ASG-1 have different classes"):
-        classes.confusion(
-            [record([0] * 6), record([0] * 6, seed=1, classes=["dog", "clock", "rain"])]
-        )
-
-
-def test_shares_are_of_the_true_class_and_an_untested_class_is_an_empty_row_and_no_nan():
-    counts = classes.confusion([record([0, 0, 1, 1, 1, 2])])
-    assert np.allclose(classes.shares(counts), [[200 / 3, 100 / 3, 0], [0, 100, 0], [0, 0, 100]])
-    lone = classes.confusion([record([0, 1], labels=[0, 0])])
-    assert classes.shares(lone).to_numpy().tolist() == [[50, 50, 0], [0, 0, 0], [0, 0, 0]]
-
-
-# claims
 
 
 def scorecard():
