@@ -1,5 +1,5 @@
 # make reproduce | test | lab | bench; PROFILE=smoke|small|small-gpu|rehearsal|paper, DATA=folder of the data sets,
-# ONLY="05 06", LAB=--allow-root (JupyterLab as root, in a container)
+# ONLY="05 06", SCHEDULER=tcp://host:8786 (dask's, whose workers compute), LAB=--allow-root (JupyterLab as root, in a container)
 PROFILE ?= smoke
 BASE := $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 PYTHON := .venv/bin/python
@@ -8,11 +8,13 @@ PYTHON := .venv/bin/python
 override export PROFILE := $(value PROFILE)
 override export DATA := $(value DATA)
 override export ONLY := $(value ONLY)
+override export SCHEDULER := $(value SCHEDULER)
 override export LAB := $(value LAB)
 
 .PHONY: reproduce test lab bench clean
 reproduce: .venv/done
-	@set -f; $(PYTHON) -m asglib reproduce --profile "$$PROFILE" $${DATA:+--data "$$DATA"} $${ONLY:+--only $$ONLY}
+	@set -f; $(PYTHON) -m asglib reproduce --profile "$$PROFILE" $${DATA:+--data "$$DATA"} $${ONLY:+--only $$ONLY} \
+	  $${SCHEDULER:+--scheduler "$$SCHEDULER"}
 	@echo "Read reports/html/$${PROFILE%%:*}/index.html"
 
 # The notebooks run in tests/test_notebooks.py through nbval, on runs that stay in runs/ for make reproduce.

@@ -76,10 +76,23 @@ def reproduce(options: argparse.Namespace) -> int:
         print(table.to_string(index=False, float_format="{:.2f}".format))
         print(forecast.summary(table))
         return 0
+    if options.scheduler:
+        os.environ["ASG_SCHEDULER"] = options.scheduler  # the kernels of notebooks hear it too
     out = Path(options.out or ROOT / "reports" / "html" / chosen_profile.name)
     return build.reproduce(
         name, ROOT / "notebooks", out, options.only, values, workspace, options.workers
     )
+
+
+def work(options: argparse.Namespace) -> None:
+    """Compute the runs of commands on other machines: a process a GPU or core of this one."""
+    import tempfile
+
+    from asglib.study import cluster
+
+    with tempfile.TemporaryDirectory() as folder:
+        device = workspace_of(options).device
+        cluster.work(options.scheduler, device, options.workers, Path(folder))
 
 
 def pretrain(options: argparse.Namespace) -> None:
@@ -169,6 +182,7 @@ def check(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     reproduce: (words.folders, words.profiled, words.several, words.batch),
+    work: (words.folders, words.several, words.of_scheduler),
     pretrain: (words.folders, words.profiled, words.one_run),
     prepare: (words.folders, words.several, words.one_set),
     doctor: (words.folders,),

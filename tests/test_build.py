@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from asglib.data.workspace import Workspace
 from asglib.study import build, report
-from asglib.study.pool import StudyError
+from asglib.study.cluster import StudyError
 
 PARAMETERS = 'PROFILE: str = "unset"  # which\nRATE: float = 0.5  # a rate'
 

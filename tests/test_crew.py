@@ -1,18 +1,27 @@
-"""Workers that are killed, jobs that others have taken, errors of single runs."""
+"""Workers that are killed or far away, jobs that others have taken, errors of single runs."""
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import crew_tasks
 import pytest
+import tiny_study
+from conftest import essence
+from distributed import LocalCluster
 
 from asglib.config import Evaluation, Pretraining
+from asglib.data.workspace import Workspace
 from asglib.files import locked
-from asglib.study import crew
+from asglib.study import cluster, crew, pool, runs, worker
+from asglib.study.evaluator import Evaluator
 
 ENCODER = Pretraining("none", crew_tasks.NoSettings())
 
@@ -21,21 +30,25 @@ ENCODER = Pretraining("none", crew_tasks.NoSettings())
 def workspace(tmp_path, monkeypatch):
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    return SimpleNamespace(runs=tmp_path)
+    return SimpleNamespace(runs=tmp_path, cache=tmp_path / "cache", device="cpu")
 
 
-def evaluation(task: str, seed: int = 0) -> Evaluation:
-    return Evaluation(ENCODER, "toy", task, seed=seed)
+def evaluation(task: str, seed: int = 0, encoder: Pretraining = ENCODER) -> Evaluation:
+    return Evaluation(encoder, "toy", task, seed=seed)
 
 
-def finish(workspace, *jobs, size=2, said=None):
-    """The errors of jobs, each a list of runs that costs as much as it has runs."""
-    made = [
+def made(workspace, *jobs, size=2):
+    """A crew for jobs, each a list of runs that costs as much as it has runs."""
+    orders = [
         crew.Job(list(runs), workspace.runs / f"{number}.lock", len(runs))
         for number, runs in enumerate(jobs)
     ]
-    tell = (lambda line: None) if said is None else said.append
-    return crew.Crew(crew_tasks.compute, made, workspace, size).finish(tell)
+    return crew.Crew(crew_tasks.compute, orders, workspace, size)
+
+
+def finish(workspace, *jobs, size=2, said=None):
+    """The errors of jobs."""
+    return made(workspace, *jobs, size=size).finish(print if said is None else said.append)
 
 
 def times(workspace, name):
@@ -44,13 +57,14 @@ def times(workspace, name):
     return [float(word) for word in words]
 
 
-def test_an_error_is_of_its_own_run_alone(workspace):
+def test_an_error_is_of_its_own_run_alone_and_evaluations_wait_for_their_encoder(workspace):
     said = []
-    runs = [ENCODER, evaluation("a"), evaluation("b", 7), evaluation("c")]
-    errors = finish(workspace, runs, [evaluation("d")], said=said)
+    tested = [evaluation("a"), evaluation("b", 7), evaluation("c")]
+    errors = finish(workspace, tested, [evaluation("d")], [ENCODER], said=said)
     assert errors == {evaluation("b", 7): "ValueError: seven"}
-    assert {"a-0", "b-7", "c-0", "d-0"} <= {path.name for path in workspace.runs.iterdir()}
-    assert said[-1] == "2/2 encoders" and any("encoder-0" in line for line in said)
+    begun = {name: times(workspace, name)[0] for name in ("a-0", "b-7", "c-0", "d-0")}
+    assert min(begun.values()) > times(workspace, "encoder-0")[1]
+    assert said[-1] == "5/5 runs" and any(": encoder-0" in line for line in said)
 
 
 def test_a_worker_that_is_killed_once_loses_nothing(workspace):
@@ -71,33 +85,149 @@ def test_a_run_that_is_always_killed_is_named_and_loses_itself_only(workspace):
 
 def test_a_pretraining_that_is_always_killed_takes_its_evaluations_along(workspace):
     encoder = replace(ENCODER, seed=9)
-    errors = finish(workspace, [encoder, evaluation("a")], [evaluation("b")])
-    assert errors.keys() == {encoder, evaluation("a")}
+    lost = evaluation("a", encoder=encoder)
+    errors = finish(workspace, [encoder], [lost], [evaluation("b")])
+    assert errors.keys() == {encoder, lost} and len(set(errors.values())) == 1
     assert len(times(workspace, "b-0")) == 2 and not (workspace.runs / "a-0").exists()
 
 
 def test_a_job_that_another_command_has_taken_waits_while_others_are_computed(workspace):
-    taken = crew.Job([evaluation("a")], workspace.runs / "0.lock", 2.0)
-    free = crew.Job([evaluation("b")], workspace.runs / "1.lock", 1.0)
+    team = made(workspace, [evaluation("a"), evaluation("a2")], [evaluation("b")], size=1)
 
     def enough(line):
-        if taken.after and (workspace.runs / "b-0").exists():
+        if "1 jobs with another command" in line and (workspace.runs / "b-0").exists():
             raise InterruptedError
 
-    with locked(taken.lock), pytest.raises(InterruptedError):
-        crew.Crew(crew_tasks.compute, [taken, free], workspace, 1).finish(enough)
+    with locked(workspace.runs / "0.lock"), pytest.raises(InterruptedError):
+        team.finish(enough)
     assert not (workspace.runs / "a-0").exists()
     assert finish(workspace, [evaluation("a")]) == {}
     assert (workspace.runs / "a-0").exists()
 
 
-def test_no_worker_outlives_its_crew(workspace):
+@pytest.fixture
+def started(monkeypatch):
+    """The worker processes that were started here, in order."""
+    found, start = [], cluster.children.start
+
+    def noted(*words, **how):
+        found.append(start(*words, **how))
+        return found[-1]
+
+    monkeypatch.setattr(cluster.children, "start", noted)
+    return found
+
+
+def test_no_worker_outlives_its_crew(workspace, started):
     def interrupt(line):
         raise KeyboardInterrupt
 
-    jobs = [crew.Job([evaluation("a")], workspace.runs / "0.lock", 1.0)]
-    team = crew.Crew(crew_tasks.compute, jobs, workspace, 1)
     with pytest.raises(KeyboardInterrupt):
-        team.finish(interrupt)
-    (job,) = team.begun.values()
-    assert job.process.returncode is not None
+        made(workspace, [evaluation("a")]).finish(interrupt)
+    assert len(started) == 2 and all(process.returncode is not None for process in started)
+
+
+def test_workers_that_cannot_start_are_one_sentence(workspace, monkeypatch):
+    monkeypatch.setattr(cluster, "SERVE", "raise SystemExit(3)")
+    with pytest.raises(cluster.StudyError, match="workers end as they start, the last by status 3"):
+        finish(workspace, [evaluation("a")])
+
+
+def test_a_killed_run_is_resumed_and_every_record_is_that_of_a_plain_run(
+    workspace, tmp_path, started, monkeypatch
+):
+    monkeypatch.setattr(pool, "compute", crew_tasks.noted)
+    there, wanted = Workspace(None, tmp_path / "there"), tiny_study.runs()
+    records, errors = pool.computed(wanted, there, 2, lambda line: None)
+    assert errors == {} and len(started) == 3  # two, and one for that which was killed
+    notes = sorted(path.read_text().split() for path in there.runs.glob("steps-*"))
+    whole = [str(step) for step in range(1, 9)]
+    assert notes == [[*whole[:5], *whole[4:]], whole]  # the step whose end was lost, again
+    plain = Workspace(None, tmp_path / "plain")
+    for encoder in dict.fromkeys(e.pretraining for e in wanted):
+        evaluator = Evaluator(encoder, plain)
+        for e in wanted:
+            if e.pretraining == encoder:
+                assert essence(records[e]) == essence(evaluator(e))
+        assert essence(runs.record_of(encoder, there)) == essence(runs.record_of(encoder, plain))
+
+
+@pytest.fixture
+def scheduler():
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made:
+        yield made.scheduler_address
+
+
+@pytest.fixture
+def hired(scheduler, tmp_path, workspace):
+    """`asglib work` with two workers for the scheduler, as on another machine."""
+    words = ["work", scheduler, "--workers", "2", "--device", "cpu"]
+    environment = os.environ | {"ASG_RUNS": str(tmp_path)}
+    command = [sys.executable, "-m", "asglib", *words]
+    root = Path(__file__).parents[1]
+    process = subprocess.Popen(command, cwd=root, env=environment)
+    yield process
+    process.terminate()
+    assert process.wait(timeout=10) == 128 + 15
+
+
+def test_the_workers_of_a_scheduler_compute_and_one_that_dies_is_replaced(
+    workspace, scheduler, hired
+):
+    team = made(workspace, [evaluation("a"), evaluation("b", 8)], [evaluation("c", 7)])
+    assert team.finish(print, scheduler) == {evaluation("c", 7): "ValueError: seven"}
+    assert len(times(workspace, "a-0")) == 2 and len(times(workspace, "b-8")) == 3
+
+
+def test_a_stopped_command_stops_its_jobs_at_a_scheduler_and_leaves_the_workers(
+    workspace, scheduler, hired
+):
+    def interrupt(line):
+        if "long-6" in line:
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        made(workspace, [evaluation("long", 6)]).finish(interrupt, scheduler)
+    with locked(workspace.runs / "0.lock"):  # which the job holds until it ends
+        assert time.monotonic() - began < 40  # of 60
+    assert made(workspace, [evaluation("a")]).finish(print, scheduler) == {}
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(workspace, monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER", 1)
+    with pytest.raises(
+        cluster.StudyError, match="no scheduler answers at 'tcp://127.0.0.1:9' within"
+    ):
+        made(workspace, [evaluation("a")]).finish(print, "tcp://127.0.0.1:9")
+
+
+def test_a_file_system_without_locks_is_one_sentence(workspace, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(
+        cluster.StudyError, match="jobs is on a file system without locks .No locks"
+    ):
+        finish(workspace, [evaluation("a")])
+
+
+def test_a_worker_of_other_code_or_on_a_disk_of_its_own_refuses(workspace, monkeypatch):
+    monkeypatch.setattr(worker, "get_worker", lambda: SimpleNamespace(name="far"))
+    witness, lock = workspace.runs / "witness", workspace.runs / "0.lock"
+    order = worker.Order(crew_tasks.compute, [], workspace, lock, witness)
+    with pytest.raises(worker.Unfit, match="far does not see the locks in .* share the runs"):
+        worker.perform(order)
+    with locked(witness):
+        assert worker.perform(order) == []
+        with pytest.raises(worker.Unfit, match="far was started with other code"):
+            worker.perform(replace(order, code="other"))
+
+
+def test_each_gpu_is_a_place_that_sees_no_other(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    two = {f"GPU {gpu}": {"CUDA_VISIBLE_DEVICES": gpu} for gpu in "25"}
+    assert cluster.places("cuda") == two
+    assert cluster.places("cuda:1") == {"GPU 5": {"CUDA_VISIBLE_DEVICES": "5"}}
+    assert len(cluster.places("cpu")) == os.cpu_count()

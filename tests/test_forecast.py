@@ -7,7 +7,7 @@ import rehearsal_trees
 
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
-from asglib.study import forecast, plans, pool
+from asglib.study import costs, forecast, plans, pool
 from asglib.study.profiles import PAPER, REHEARSAL
 
 
@@ -57,10 +57,10 @@ def test_hours_follow_the_views_that_a_method_says_it_encodes(tmp_path):
     wanted = {"NONE": 2, "ST": 4, "ASG": 4}
     runs = {method: plans.pretraining(PAPER, method, 0) for method in wanted}
     for method, views in wanted.items():
-        assert pool.steps(runs[method], workspace) == steps
-        assert pool.cost(runs[method], workspace) == views * 512 * steps
+        assert costs.steps(runs[method], workspace) == steps
+        assert costs.cost(runs[method], workspace) == views * 512 * steps
     once = replace(runs["ASG"], settings=METHODS["Sup."])
-    assert pool.cost(once, workspace) == 512 * steps
+    assert costs.cost(once, workspace) == 512 * steps
     table = forecast.forecast(plans.evaluation(PAPER), workspace, views_per_second=1000)
     hours = table.set_index("run").hours["pretrain ASG linear, seed 0"]
     assert hours == pytest.approx(4 * 512 * steps / 1000 / 3600)

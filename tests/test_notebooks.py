@@ -114,7 +114,8 @@ from asglib.study import plans, pool
 from asglib.study.profiles import SMOKE
 if __name__ == "__main__":
     wanted = [e for e in plans.everything(SMOKE) if e.seed == 0]
-    pool.collect(wanted, SMOKE, Workspace.here())
+    _, errors = pool.computed(wanted, Workspace.here())
+    assert not errors, errors
 """
 
 

@@ -7,6 +7,7 @@ from asglib import study
 from asglib.config import SENSITIVITY, ConfigError
 from asglib.data.workspace import Workspace
 from asglib.study import opened, plans, pool
+from asglib.study.cluster import StudyError
 from asglib.study.profiles import SMOKE, profile
 
 
@@ -56,7 +57,7 @@ def test_every_plan_can_be_opened_by_name(table_6):
 
 def test_a_failed_run_stops_a_strict_notebook_and_is_named_by_one_that_is_not(table_6):
     planned, able, done, asked = table_6
-    with pytest.raises(pool.StudyError, match="records are missing .* OSError: full"):
+    with pytest.raises(StudyError, match="records are missing .* OSError: full"):
         opens()
     runs = opens(strict=False)
     assert asked == {"wanted": able, "allowed": True}

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 import tiny_study
+import torch
 
 from asglib.config import SENSITIVITY
 from asglib.data.workspace import Workspace
-from asglib.study import plans, pool, runs
-from asglib.study.profiles import PAPER, SMOKE
+from asglib.study import costs, plans, pool, runs
+from asglib.study.cluster import StudyError
+from asglib.study.profiles import PAPER
 
 ROOT = Path(__file__).parents[1]
 FIRST = "ASG linear on toy-a/direction, frozen, seed 0"
@@ -45,25 +47,22 @@ def workspace(tmp_path_factory):
     return Workspace(None, tmp_path_factory.mktemp("runs"))
 
 
-def test_collect_computes_what_is_missing_and_names_what_it_may_not(workspace, wanted, monkeypatch):
+def test_what_is_missing_is_computed_and_what_cannot_be_is_named(workspace, wanted):
     said, able = [], [e for name, e in wanted.items() if name != "wrong encoder"]
-    refused = f"5 of 5 records are missing .{FIRST} is the first.: not computed"
-    with pytest.raises(pool.StudyError, match=refused):
-        pool.collect(able, SMOKE, workspace, progress=said.append, compute=False)
-    monkeypatch.setenv("ASG_COMPUTE", "0")
-    assert pool.collect(able, SMOKE, workspace, progress=said.append) == []
-    assert said[-1] == f"5 runs: 0 found, 0 computed, 5 missing, the first {FIRST}"
-    monkeypatch.delenv("ASG_COMPUTE")
-    with pytest.raises(pool.StudyError, match="1 of 6 .* fewer than one batch of 512") as error:
-        pool.collect(list(wanted.values()), SMOKE, workspace, 2, said.append)
-    assert "not computed" not in str(error.value)
+    found, errors = pool.computed(able, workspace, progress=said.append, allowed=False)
+    assert found == {} and said[-1] == f"5 runs: 0 found, 0 computed, 5 missing, the first {FIRST}"
+    refused = f"5 of 5 records are missing ({FIRST} is the first): not computed"
+    assert pool.failure(list(errors), 5, errors) == refused
+    _, errors = pool.computed(list(wanted.values()), workspace, 2, said.append)
+    assert errors.keys() == {wanted["wrong encoder"]}
+    assert "fewer than one batch of 512" in errors[wanted["wrong encoder"]]
     assert said[-1].startswith("6 runs: 0 found, 5 computed, 1 missing, the first ASG linear")
-    records = pool.collect(able, SMOKE, workspace, progress=said.append)
+    found, _ = pool.computed(able, workspace, progress=said.append)
+    records = [found[e] for e in able]
     assert said[-1] == "5 runs: 5 found, 0 computed, 0 missing"
     assert [r["kind"] == SENSITIVITY for r in records] == [False, False, True, False, False]
     linear, mel = records[-2:]
     assert linear["predictions"] != mel["predictions"]  # computed one after the other
-    assert {r["profile"] for r in records} == {"smoke"}
 
 
 def test_available_says_what_is_left_out(workspace, wanted):
@@ -79,21 +78,23 @@ def test_available_says_what_is_left_out(workspace, wanted):
 def test_the_cheapest_evaluation_comes_first_and_those_of_a_set_together(tmp_path):
     workspace = Workspace(None, tmp_path)
     runs_of_asg = [e for e in plans.evaluation(PAPER) if e.pretraining]
-    costs = {e: pool.cost(e, workspace) for e in runs_of_asg}
-    tuned = max(cost for e, cost in costs.items() if e.setting == "fine-tuned")
-    assert tuned == max(costs.values())
+    found = {e: costs.cost(e, workspace) for e in runs_of_asg}
+    tuned = max(cost for e, cost in found.items() if e.setting == "fine-tuned")
+    assert tuned == max(found.values())
     sensitive = plans.sensitivity(PAPER)[0]
-    assert pool.cost(sensitive, workspace) == 0 and pool.steps(sensitive, workspace) == 0
+    assert costs.cost(sensitive, workspace) == 0 and costs.steps(sensitive, workspace) == 0
 
 
 SHARED = """
-import sys
+import sys, time
 from pathlib import Path
 import tiny_study
 from asglib.data.workspace import Workspace
 from asglib.study import pool
-from asglib.study.profiles import SMOKE
-pool.collect(tiny_study.runs(), SMOKE, Workspace(None, Path(sys.argv[1])), workers=1)
+Path(*sys.argv[1:]).touch()
+while len(list(Path(sys.argv[1]).glob("ready*"))) < 2:
+    time.sleep(0.01)
+pool.computed(tiny_study.runs(), Workspace(None, Path(sys.argv[1])), workers=1)
 """
 
 
@@ -101,12 +102,12 @@ def test_two_commands_on_one_folder_share_the_work(tmp_path):
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", SHARED, str(tmp_path)],
+            [sys.executable, "-c", SHARED, str(tmp_path), f"ready{number}"],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": paths},
         )
-        for _ in range(2)
+        for number in range(2)
     ]
     said = [process.communicate(timeout=600)[0].splitlines() for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -123,9 +124,8 @@ from pathlib import Path
 import tiny_study
 from asglib.data.workspace import Workspace
 from asglib.study import pool, runs
-from asglib.study.profiles import SMOKE
 workspace, wanted = Workspace(None, Path(sys.argv[1])), tiny_study.runs()[:1]
-print(len(pool.collect(wanted, SMOKE, workspace, compute=False)))
+print(len(pool.computed(wanted, workspace, allowed=False)[0]))
 print(runs.trained(wanted[0].pretraining, workspace)[1]["kind"])
 """
 
@@ -140,7 +140,7 @@ def read_only(folder):
     os.geteuid() == 0 and not shutil.which("setpriv"), reason="root writes everywhere"
 )
 def test_a_colleagues_folder_that_one_may_only_read_is_read(workspace, wanted, tmp_path):
-    pool.collect([wanted["direction"]], SMOKE, workspace, progress=lambda line: None)
+    pool.computed([wanted["direction"]], workspace, progress=lambda line: None)
     shutil.copytree(workspace.runs, tmp_path / "runs")
     read_only(tmp_path / "runs")
     as_others = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
@@ -160,18 +160,18 @@ def test_loader_processes_that_could_not_pass_on_what_they_read_are_told_before(
 ):
     encoder, workspace = wanted["direction"].pretraining, Workspace(None, tmp_path, workers=8)
     free = SimpleNamespace(free=2_000_000)
-    monkeypatch.setattr(pool.shutil, "disk_usage", lambda path: free)
-    pool.check_loaders([encoder], Workspace(None, tmp_path), 2)  # no loaders, nothing to pass on
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: free)
+    costs.check_loaders([encoder], Workspace(None, tmp_path), 2)  # no loaders, nothing to pass on
     batch = 4 * 16 * 2 * 32 * 160  # bytes: clips, crops, frames, hop
-    with pytest.raises(pool.StudyError, match="16 processes") as error:
-        pool.check_loaders([encoder], workspace, 2)
+    with pytest.raises(StudyError, match="16 processes") as error:
+        costs.check_loaders([encoder], workspace, 2)
     assert f"need {(2 * 16 + 2) * batch / 1e9:.2f} GB" in str(error.value)
     assert "--shm-size" in str(error.value) and "ASG_LOADERS=0" in str(error.value)
     free.free = (2 * 16 + 2) * batch
-    pool.check_loaders([encoder], workspace, 2)
+    costs.check_loaders([encoder], workspace, 2)
     monkeypatch.setattr(tempfile, "tempdir", "/" + "x" * 140)
-    with pytest.raises(pool.StudyError, match="is too long for the sockets .* set TMPDIR=/tmp"):
-        pool.check_loaders([encoder], workspace, 1)
+    with pytest.raises(StudyError, match="is too long for the sockets .* set TMPDIR=/tmp"):
+        costs.check_loaders([encoder], workspace, 1)
 
 
 def test_a_long_tmpdir_is_no_matter_without_loaders(workspace, wanted, tmp_path, monkeypatch):
@@ -180,5 +180,20 @@ def test_a_long_tmpdir_is_no_matter_without_loaders(workspace, wanted, tmp_path,
     monkeypatch.setenv("TMPDIR", str(long))
     monkeypatch.setattr(tempfile, "tempdir", None)
     more = replace(wanted["order"], task="register")
-    assert len(pool.collect([more], SMOKE, workspace, 1, lambda line: None)) == 1
+    assert len(pool.computed([more], workspace, 1, lambda line: None)[0]) == 1
     assert runs.record_of(more, workspace)["task"] == "register"
+
+
+def test_a_gpu_that_others_fill_is_a_sentence_with_the_bytes_that_are_missing(monkeypatch):
+    gib = 1024**3
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1 * gib, 80 * gib))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda: 9 * gib)
+
+    def step():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0 has")
+
+    said = pool._error(step)
+    assert (
+        f"the GPU lacks {2 * gib:,} bytes: of its {80 * gib:,} this run holds {9 * gib:,}" in said
+    )
+    assert f"other processes {70 * gib:,}" in said and "CUDA_VISIBLE_DEVICES" in said

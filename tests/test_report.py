@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -523,6 +524,16 @@ def test_progress_updates_one_line_on_a_terminal_and_prints_lines_elsewhere():
     plain = report.Progress("epochs", 10, lines.append, every=0, stream=io.StringIO())
     plain.update(5)
     assert lines[1].startswith("epochs: 5/10") and lines[1].endswith(" s")
+
+
+def test_progress_of_several_lines_is_drawn_over_itself_and_never_fills_the_terminal(monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((10, 4)))
+    terminal = Terminal()
+    progress = report.Progress("runs", stream=terminal)
+    progress.pause = 0.0
+    progress.tell("abcdefghijkl\n2\n3\n4\n5")
+    progress.tell("next")
+    assert terminal.getvalue() == "\r\x1b[Jabcdefghi\n2\n3\x1b[2F\x1b[Jnext"
 
 
 def test_text_colours_reach_a_contrast_of_4_5():

@@ -58,6 +58,12 @@ def method(text: str) -> str:
     return text
 
 
+def address(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls)://\S+:\d{1,5}", text):
+        raise Refused(f"{text!r} is no address of a scheduler; give one like tcp://HOST:8786.")
+    return text
+
+
 def assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
@@ -121,10 +127,16 @@ def batch(add) -> None:
     found = "compute nothing: render the runs that are there, name the others"
     add("--found", action="store_true", help=found)
     add("--out", type=folder, metavar="FOLDER", help="default reports/html/PROFILE")
+    where = "of dask, whose workers compute the runs (default: this machine's processes)"
+    add("--scheduler", type=address, metavar="ADDRESS", help=where)
     plan = "print every run with clips, steps, hours and disk; run nothing"
     add("--dry-run", action="store_true", help=plan)
     speed = "of --dry-run: 257 x 300 spectrograms a second, both ways (default 1900, one H100)"
     add("--views-per-second", type=whole_from(1), default=1900, metavar="N", help=speed)
+
+
+def of_scheduler(add) -> None:
+    add("scheduler", type=address, metavar="ADDRESS", help="of dask's scheduler: tcp://HOST:8786")
 
 
 def one_run(add) -> None:

@@ -18,9 +18,9 @@ from asglib.config import Evaluation
 from asglib.data.workspace import RUNS, Workspace
 from asglib.files import locked
 from asglib.study import children, pool, profiles, provenance, report
+from asglib.study.cluster import StudyError
 from asglib.study.execution import AT_ONCE, Execution, outcome, start
 from asglib.study.plans import PLANS
-from asglib.study.pool import StudyError
 from asglib.study.profiles import Profile
 
 Echo = Callable[[str], object]

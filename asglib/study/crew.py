@@ -1,176 +1,169 @@
-"""Worker processes that share jobs: a killed one loses its own run only, and commands take part."""
+"""Jobs for the workers: a killed one loses its own run only, and several commands share them."""
 
 from __future__ import annotations
 
-import signal
+import errno
+import os
+import queue
+import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from subprocess import Popen
 from typing import TYPE_CHECKING
+
+from distributed import Client, Future, KilledWorker
 
 from asglib.config import Evaluation, Pretraining
 from asglib.files import locked
-from asglib.study import children
+from asglib.study import cluster
+from asglib.study.cluster import StudyError
+from asglib.study.worker import Order, Run, Unfit, perform
 
 if TYPE_CHECKING:
     from asglib.data.workspace import Workspace  # which takes seconds
 
 LOOK_AGAIN = 2.0  # seconds until a job that another command has taken is looked at again
-TAKEN, ENDED = "taken", "ended"
-
-Run = Pretraining | Evaluation
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @dataclass(eq=False)
 class Job:
-    """An encoder's runs that are still to do: the pretraining, if missing, then evaluations."""
+    """Runs for one worker: a pretraining, or evaluations of one encoder on one set."""
 
     runs: list[Run]
     lock: Path  # held by the process that computes the job
     cost: float
     after: float = 0.0  # the time before which it is not looked at again
-    killed: Run | None = None  # the run at which its process was killed
-    process: Popen | None = None
-    news: str = ""
+    alone: bool = False  # its worker was killed: tried again while no other job is computed
 
-
-def work(pipe: int) -> None:
-    """In a worker: computes the jobs that come through the pipe and tells how each run ended."""
-    with Connection(pipe) as connection, suppress(EOFError, ConnectionError):
-        while True:
-            compute, runs, workspace, lock = connection.recv()
-            try:
-                with locked(lock, wait=False):
-                    for outcome in compute(runs, workspace, _reporter(connection)):
-                        connection.send(outcome)
-                connection.send((ENDED, None))
-            except BlockingIOError:
-                connection.send((TAKEN, None))
-
-
-def _reporter(connection: Connection) -> Callable[[dict], None]:
-    """Tells which run is computed and, once a second, how far its training is."""
-    told = 0.0
-
-    def report(row: dict) -> None:
-        nonlocal told
-        if "step" in row and time.monotonic() - told < 1:
-            return
-        told = time.monotonic()
-        where = f" epoch {row['epoch']:.1f}, loss {row['loss']:.3f}" if "step" in row else ""
-        connection.send((row["run"] + where, None))
-
-    return report
+    @property
+    def encoder(self) -> Pretraining | None:
+        """The one that must be there before."""
+        return self.runs[0].pretraining if isinstance(self.runs[0], Evaluation) else None
 
 
 class Crew:
-    """Workers that compute jobs by `compute(runs, workspace, report)`, a generator of (run, error).
+    """Jobs that workers compute by `compute(runs, workspace, tell)`, `size` of them here.
 
-    A job whose worker is killed is tried once more, alone. A run that is killed again is given up,
-    a pretraining with its evaluations.
+    A job whose worker is killed is tried once more, alone, a run at a time. A run that is killed
+    again is given up, a pretraining with its evaluations.
     """
 
     def __init__(self, compute: Callable, jobs: list[Job], workspace: Workspace, size: int):
         self.compute, self.workspace, self.size = compute, workspace, size
-        self.waiting = sorted(jobs, key=lambda job: -job.cost)  # so that no long one comes last
-        self.alone: list[Job] = []
-        self.begun: dict[Connection, Job] = {}
+        # encoders first and the longest job first, so that no long one comes last
+        self.waiting = sorted(
+            jobs, key=lambda job: (isinstance(job.runs[0], Evaluation), -job.cost)
+        )
+        self.untrained = {run for job in jobs for run in job.runs if isinstance(run, Pretraining)}
+        self.begun: dict[Future, Job] = {}
+        self.ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self.news: dict[str, str] = {}  # of a job, by its lock's name
         self.errors: dict[Run, str] = {}
-        self.total, self.cost = len(jobs), sum(job.cost for job in jobs)
-        self.start = time.monotonic()
+        self.total = sum(len(job.runs) for job in jobs)
+        self.cost, self.start = sum(job.cost for job in jobs), time.monotonic()
 
-    def finish(self, progress: Callable[[str], object]) -> dict[Run, str]:
-        """Computes all jobs; the reason for each run that failed."""
-        try:
-            while self.waiting or self.alone or self.begun:
-                while len(self.begun) < self.size and (job := self._next()):
-                    self._give(job, *self._worker())
-                for pipe in wait(list(self.begun), timeout=1.0):
-                    self._hear(pipe, self.begun[pipe])
-                progress(self._line())
-        finally:
-            children.end(job.process for job in self.begun.values())
+    def finish(self, progress: Callable[[str], object], scheduler: str | None = None) -> dict:
+        """Computes all jobs, here or at a scheduler's workers; the reason for each failed run."""
+        folder = self.workspace.cache / "jobs"
+        with (
+            witness(folder) as lock,
+            cluster.opened(scheduler, self.workspace.device, self.size, folder, lock.name) as team,
+        ):
+            team.client.subscribe_topic(lock.name, self._listen)
+            while self.waiting or self.begun:
+                while len(self.begun) < team.size() and (job := self._next()):
+                    self._give(job, team.client, lock)
+                with suppress(queue.Empty):
+                    future = self.ended.get(timeout=0.5)
+                    self._hear(future, self.begun.pop(future), team)
+                progress(self._lines())
         return self.errors
 
     def _next(self) -> Job | None:
-        """The job to begin now; one whose process was killed waits until no other is computed."""
-        for job in self.waiting:
-            if job.after <= time.monotonic():
-                self.waiting.remove(job)
-                return job
-        return self.alone.pop(0) if self.alone and not self.begun else None
+        """The job to begin now; one whose worker was killed waits until no other is computed."""
+        now = time.monotonic()
+        ready = [j for j in self.waiting if j.after <= now and j.encoder not in self.untrained]
+        job = next((job for job in ready if not job.alone), None)
+        if job is None and ready and not self.begun:
+            job = ready[0]
+        if job:
+            self.waiting.remove(job)
+        return job
 
-    def _worker(self) -> tuple[Connection, Popen]:
-        pipe, theirs = Pipe()
-        with theirs:
-            code = f"from asglib.study import crew; crew.work({theirs.fileno()})"
-            return pipe, children.start(code, pass_fds=[theirs.fileno()])
+    def _give(self, job: Job, client: Client, lock: Path) -> None:
+        order = Order(self.compute, job.runs, self.workspace, job.lock, lock)
+        future = client.submit(perform, order, pure=False)
+        self.begun[future] = job
+        future.add_done_callback(self.ended.put)
 
-    def _give(self, job: Job, pipe: Connection, process: Popen) -> None:
-        job.process, job.news = process, ""
-        self.begun[pipe] = job
-        with suppress(ConnectionError):  # a dead worker is noticed when it is heard
-            pipe.send((self.compute, job.runs, self.workspace, job.lock))
+    def _listen(self, event: tuple[float, dict]) -> None:
+        self.news[event[1]["job"]] = event[1]["text"]
 
-    def _hear(self, pipe: Connection, job: Job) -> None:
+    def _hear(self, future: Future, job: Job, team: cluster.Team) -> None:
+        self.news.pop(job.lock.name, None)
         try:
-            news, error = pipe.recv()
-        except (EOFError, ConnectionResetError):
-            self._dismiss(pipe)
-            self._killed(job, job.process.returncode)
-            return
-        if news in (TAKEN, ENDED):
-            self._free(pipe, job, news == TAKEN)
-        elif isinstance(news, str):
-            job.news = news
+            outcomes = future.result()
+        except KilledWorker as error:
+            self._killed(job, team.end_of(error.last_worker.name))
+        except Unfit as error:
+            raise StudyError(f"{error}.") from None
+        except CancelledError:
+            raise StudyError(f"{team.gone}.") from None
         else:
-            self._ended(job, news, error)
+            if outcomes is None:
+                job.after = time.monotonic() + LOOK_AGAIN
+                self.waiting.append(job)
+            for run, error in outcomes or []:
+                self._ended(run, error)
 
-    def _free(self, pipe: Connection, job: Job, taken: bool) -> None:
-        """The worker has no job any more: it is given the next one, or sent home."""
-        if taken:
-            job.after = time.monotonic() + LOOK_AGAIN
-            self.waiting.append(job)
-        if following := self._next():
-            self._give(following, pipe, job.process)
-        else:
-            self._dismiss(pipe)
-
-    def _dismiss(self, pipe: Connection) -> None:
-        children.end([self.begun.pop(pipe).process])
-        pipe.close()
-
-    def _ended(self, job: Job, run: Run, error: str | None) -> None:
-        job.runs.remove(run)
+    def _ended(self, run: Run, error: str | None) -> None:
         if error:
             self.errors[run] = error
+        if run in self.untrained:
+            self.untrained.remove(run)
+            lost = [job for job in self.waiting if error and job.encoder == run]
+            self.errors |= {each: error for job in lost for each in job.runs}
+            self.waiting = [job for job in self.waiting if job not in lost]
 
-    def _killed(self, job: Job, status: int) -> None:
-        run = job.runs[0] if job.runs else None
-        if run and job.killed == run:
-            how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-            lost = list(job.runs) if isinstance(run, Pretraining) else [run]
-            for each in lost:
-                self._ended(job, each, f"its process ended by {how}, and again when it ran alone")
-        job.killed = run
-        if job.runs:
-            self.alone.append(job)
+    def _killed(self, job: Job, how: str) -> None:
+        if job.alone:
+            self._ended(job.runs[0], f"its process ended by {how}, and again when it ran alone")
+        else:
+            cost = job.cost / len(job.runs)
+            self.waiting += [Job([run], job.lock, cost, alone=True) for run in job.runs]
 
-    def _line(self) -> str:
-        """How many encoders are done, the time left by their costs, and what is computed now."""
-        left = [*self.waiting, *self.alone, *self.begun.values()]
-        cost = sum(job.cost for job in left)
-        parts = [f"{self.total - len(left)}/{self.total} encoders"]
+    def _lines(self) -> str:
+        """How many runs are done and the time left by their costs; then a line a worker."""
+        left = [*self.waiting, *self.begun.values()]
+        cost, runs = (sum(job.cost for job in left), sum(len(job.runs) for job in left))
+        parts = [f"{self.total - runs}/{self.total} runs"]
         if 0 < cost < self.cost:
             minutes = (time.monotonic() - self.start) / 60 * cost / (self.cost - cost)
             parts.append(f"about {minutes:.1f} min left")
         taken = sum(job.after > time.monotonic() for job in self.waiting)
-        parts += [f"{taken} with another command"] if taken else []
-        parts += [f"{len(self.alone)} killed, to be tried again alone"] if self.alone else []
-        news = "; ".join(job.news for job in list(self.begun.values())[-2:] if job.news)
-        return ", ".join(parts) + (f": {news}" if news else "")
+        alone = sum(job.alone for job in self.waiting)
+        parts += [f"{taken} jobs with another command"] if taken else []
+        parts += [f"{alone} runs killed, to be tried again alone"] if alone else []
+        return "\n".join([", ".join(parts), *sorted(self.news.values())])
+
+
+@contextmanager
+def witness(folder: Path) -> Iterator[Path]:
+    """A lock that is held while jobs are computed: every worker must see that it is taken."""
+    path = folder / f"{socket.gethostname()}-{os.getpid()}.command"
+    try:
+        with locked(path):
+            yield path
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise StudyError(
+            f"{folder} is on a file system without locks ({error.strerror}): mount it with locks "
+            "(NFS 4; Lustre: -o flock), or give --runs a folder on another disk."
+        ) from None
+    finally:
+        path.unlink(missing_ok=True)

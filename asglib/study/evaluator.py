@@ -150,7 +150,7 @@ class Evaluator:
             config.training,
             config.seed,
             folder / "checkpoint.pt",
-            runs.machine(self.workspace, folder, self.tell),
+            runs.machine(self.workspace, folder, config.training.batch, self.tell),
             precision == "bf16",
         )
 

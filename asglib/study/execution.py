@@ -15,7 +15,7 @@ import nbformat
 
 from asglib.data.workspace import RUNS
 from asglib.study import children, report
-from asglib.study.pool import StudyError
+from asglib.study.cluster import StudyError
 
 AT_ONCE = 2  # notebooks that are executed at a time, each with its share of the cores
 # JSON and not papermill's command line: YAML reads 1e-05 as text. What a killed kernel leaves, its

@@ -9,9 +9,9 @@ from asglib.config import Evaluation, Pretraining
 from asglib.data.clips import CACHE_LIMIT
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
-from asglib.study import pool
-from asglib.study.crew import Run
+from asglib.study import costs, pool
 from asglib.study.runs import record_of
+from asglib.study.worker import Run
 
 GB_OF_WEIGHTS = {"resnet50": 0.094, "resnet18": 0.045, "tiny": 0.0013}  # float32
 GB_OF_RECORD = 0.0005
@@ -38,8 +38,8 @@ def forecast(
     for run in dict.fromkeys([*encoders, *evaluations]):
         want = "; ".join(name for name in pool.needs(run) if name in reasons)
         state = "left out" if want else "done" if record_of(run, workspace) else "to run"
-        hours = pool.cost(run, workspace) / views_per_second / 3600
-        told = {"steps": pool.steps(run, workspace), "hours": hours, "GB": _gigabytes(run)}
+        hours = costs.cost(run, workspace) / views_per_second / 3600
+        told = {"steps": costs.steps(run, workspace), "hours": hours, "GB": _gigabytes(run)}
         rows.append(_what(run, workspace) | told | {"state": state, "for want of": want})
     table = pd.DataFrame(rows, columns=COLUMNS)
     able = table.data[table.state != "left out"].str.split("/").str[0].unique()
@@ -51,9 +51,9 @@ def forecast(
 def _what(run: Run, workspace: Workspace) -> dict:
     if isinstance(run, Pretraining):
         name = f"pretrain {run.method} {run.frontend.name}, seed {run.seed}"
-        train, _ = pool.clips(run.corpus, workspace)
+        train, _ = costs.clips(run.corpus, workspace)
         return {"run": name, "pretrained on": "", "data": run.corpus, "clips": train}
-    train, _ = pool.clips(run.data_set, workspace, run.training.max_clips)
+    train, _ = costs.clips(run.data_set, workspace, run.training.max_clips)
     method = run.pretraining.method if run.pretraining else "spectrogram"
     return {
         "run": f"{run.setting} {method} {run.frontend.name}, seed {run.seed}",
@@ -70,7 +70,7 @@ def _gigabytes(run: Run) -> float:
 def _decoded(names: str, workspace: Workspace) -> float:
     """Bytes of the waves of sets if they are few enough to be kept decoded."""
     lengths = {name: DATASETS[name].seconds for name in names.split("+")}
-    seconds = sum(length * sum(pool.clips(name, workspace)) for name, length in lengths.items())
+    seconds = sum(length * sum(costs.clips(name, workspace)) for name, length in lengths.items())
     size = 4 * RATE * seconds
     return size if size <= CACHE_LIMIT else 0
 

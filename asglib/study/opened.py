@@ -12,6 +12,7 @@ from IPython.display import clear_output
 from asglib.config import SENSITIVITY, Evaluation, need
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
+from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
 from asglib.study.records import evaluations, pretext
 from asglib.study.runs import record_of
@@ -116,7 +117,7 @@ def open(
 ) -> Opened:
     """The runs of a plan ("table 4", ...): found, or computed now; says how many.
 
-    With ASG_COMPUTE=0 what is missing is left out. A run that fails raises pool.StudyError; not
+    With ASG_COMPUTE=0 what is missing is left out. A run that fails raises StudyError; not
     `strict`, it is named among what is absent.
     """
     need(name in plans.PLANS, f"runs {name!r} are unknown; use {', '.join(plans.PLANS)}.")
@@ -128,7 +129,7 @@ def open(
     if errors and allowed:
         failure = pool.failure(list(errors), len(able), errors)
         if strict:
-            raise pool.StudyError(failure)
+            raise StudyError(failure)
         absent["failed runs"] = failure
     done = {e: {"profile": size.name} | found[e] for e in able if e in found}
     return Opened(size, workspace, planned, able, done, absent)

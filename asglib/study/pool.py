@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import os
-import shutil
-import tempfile
+import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from dataclasses import replace
 
-from asglib.config import SENSITIVITY, Evaluation, Pretraining
+import torch
+
+from asglib.config import Evaluation, Pretraining
 from asglib.data.corpus import load
-from asglib.data.index import DATASETS, DataError
+from asglib.data.index import DataError
 from asglib.data.workspace import Workspace
 from asglib.files import where_allowed
 from asglib.processes import settle
-from asglib.study.crew import Crew, Job, Run
+from asglib.study.cluster import places
+from asglib.study.costs import check_loaders, cost
+from asglib.study.crew import Crew, Job
 from asglib.study.evaluator import Evaluator
-from asglib.study.profiles import Profile
 from asglib.study.runs import record_of, run_name
-
-SOCKET_PATH = 60  # characters of TMPDIR that leave room for a socket's name; the system takes 107
-SHARED = "/dev/shm"  # through which processes pass tensors
-PAPER_SIZE = 257 * 300  # bins by frames: the spectrogram in which costs are counted
-
-
-class StudyError(RuntimeError):
-    """A request that is refused, runs that are missing, or a notebook that failed."""
-
-
-def collect(
-    evaluations: list[Evaluation],
-    profile: Profile,
-    workspace: Workspace,
-    workers: int | None = None,
-    progress: Callable[[str], object] = print,
-    compute: bool | None = None,
-) -> list[dict]:
-    """The records of `evaluations`, each with its profile; StudyError names those that are missing.
-
-    `compute` None: as ASG_COMPUTE says; where that is 0, what is missing is left out.
-    """
-    partial = compute is None and os.environ.get("ASG_COMPUTE") == "0"
-    allowed = not partial and compute is not False
-    found, errors = computed(evaluations, workspace, workers, progress, allowed)
-    if errors and not partial:
-        raise StudyError(failure(list(errors), len(found) + len(errors), errors))
-    return [found[e] | {"profile": profile.name} for e in evaluations if e in found]
+from asglib.study.worker import Run
 
 
 def failure(missing: list[Evaluation], wanted: int, errors: dict[Evaluation, str]) -> str:
@@ -87,55 +61,79 @@ def computed(
 def _compute(
     missing: list[Evaluation], workspace: Workspace, workers: int | None, progress: Callable
 ) -> dict[Run, str]:
-    """Computes runs in processes, those of one encoder in one job; why which failed."""
-    encoders: dict[Pretraining | None, list[Evaluation]] = {}
+    """Computes runs, here or at the scheduler that ASG_SCHEDULER names; why which failed."""
+    groups: dict[tuple, list[Run]] = {}
     for e in missing:
-        encoders.setdefault(e.pretraining, []).append(e)
-    jobs = [_job(encoder, group, workspace) for encoder, group in encoders.items()]
+        if e.pretraining and record_of(e.pretraining, workspace) is None:
+            groups[e.pretraining, "trained"] = [e.pretraining]
+        # those of a frozen encoder on a set share its embeddings
+        what = f"{e.data_set}-{e.task}" if e.setting == "fine-tuned" else e.data_set
+        groups.setdefault((e.pretraining, what), []).append(e)
+    jobs = [_job(runs, what, workspace) for (_, what), runs in groups.items()]
+    if scheduler := os.environ.get("ASG_SCHEDULER"):
+        return Crew(compute_there, jobs, workspace, 0).finish(progress, scheduler)
     # one process a core, each with one thread: the same bits on any number of cores; one a GPU
-    cores = 1 if workspace.device.startswith("cuda") else os.cpu_count() or 1
-    size = min(workers or int(os.environ.get("ASG_WORKERS", cores)), len(jobs))
+    size = workers or int(os.environ.get("ASG_WORKERS", len(places(workspace.device))))
+    size = min(size, len(jobs))
     check_loaders([run for job in jobs for run in job.runs], workspace, size)
     return Crew(compute, jobs, workspace, size).finish(progress)
 
 
-def _job(encoder: Pretraining | None, group: list[Evaluation], workspace: Workspace) -> Job:
-    """An encoder's runs: cheapest first, those of a set together, since it is embedded once."""
-    costs = {e: cost(e, workspace) for e in group}
-    runs: list[Run] = sorted(group, key=lambda e: (costs[e], e.data_set, e.setting))
-    if encoder and record_of(encoder, workspace) is None:
-        runs.insert(0, encoder)
-        costs[encoder] = cost(encoder, workspace)
+def _job(runs: list[Run], what: str, workspace: Workspace) -> Job:
+    """Runs of one encoder: cheapest first."""
+    encoder = runs[0] if isinstance(runs[0], Pretraining) else runs[0].pretraining
     name = run_name(encoder, workspace) if encoder else "spectrogram"
-    lock = workspace.cache / "jobs" / f"{name}.lock"
+    lock = workspace.cache / "jobs" / f"{name}-{what}.lock"
     with where_allowed():  # here, so that a full disk is told by this command, once
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.touch()
-    return Job(runs, lock, 1 + sum(costs.values()))
+    costs = {run: cost(run, workspace) for run in runs}
+    return Job(sorted(runs, key=costs.get), lock, 1 + sum(costs.values()))
 
 
 def compute(
     runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]
 ) -> Iterator[tuple[Run, str | None]]:
     """Computes the runs of one encoder; yields each when it has ended, with None or its error."""
-    settle(None if workspace.device.startswith("cuda") else 1)
-    first, lost = runs[0], None
-    encoder = first if isinstance(first, Pretraining) else first.pretraining
-    evaluator = Evaluator(encoder, workspace, tell)
+    on_gpu = workspace.device.startswith("cuda")
+    settle(None if on_gpu else 1)
+    workspace = replace(workspace, device="cuda" if on_gpu else "cpu")  # a worker sees its own GPU
+    evaluator = Evaluator(
+        runs[0] if isinstance(runs[0], Pretraining) else runs[0].pretraining, workspace, tell
+    )
     for run in runs:
-        if run == encoder:
-            lost = _error(lambda: evaluator.trained)
-            yield run, lost
+        if isinstance(run, Pretraining):
+            yield run, _error(lambda: evaluator.trained)
         else:
-            yield run, lost or _error(lambda run=run: evaluator(run))
+            yield run, _error(lambda run=run: evaluator(run))
+
+
+def compute_there(runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]):
+    """`compute` on another machine, whose GPU and cores are not those of the command's."""
+    return compute(runs, Workspace.here(data=workspace.data, runs=workspace.runs), tell)
 
 
 def _error(step: Callable[[], object]) -> str | None:
     try:
         step()
+    except torch.OutOfMemoryError as error:
+        return _full(str(error))
     except Exception as error:  # whatever stops one run must not stop the others
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def _full(message: str) -> str:
+    """What a run lacks of its GPU's memory, and who has it."""
+    free, total = torch.cuda.mem_get_info()
+    own = torch.cuda.memory_reserved()
+    found = re.search(r"allocate ([\d.]+) ([KMG])iB", message)
+    asked = float(found[1]) * 1024 ** (" KMG".index(found[2])) if found else free
+    return (
+        f"OutOfMemoryError: the GPU lacks {max(asked - free, 0):,.0f} bytes: of its {total:,} this "
+        f"run holds {own:,} and other processes {total - free - own:,}; end those, or choose "
+        "another GPU by CUDA_VISIBLE_DEVICES."
+    )
 
 
 def needs(run: Run | None) -> list[str]:
@@ -166,84 +164,3 @@ def available(
                 "add to it."
             )
     return [e for e in evaluations if not reasons.keys() & needs(e)], reasons
-
-
-def check_loaders(runs: list[Run], workspace: Workspace, at_once: int = 1) -> None:
-    """StudyError where the processes that read audio could not pass it on to `at_once` runs."""
-    loaders, temporary = workspace.workers * at_once, tempfile.gettempdir()
-    if not loaders:
-        return
-    if len(temporary) > SOCKET_PATH:
-        raise StudyError(
-            f"TMPDIR={temporary} is too long for the sockets of processes that read audio: set "
-            "TMPDIR=/tmp, or ASG_LOADERS=0 to read without such processes."
-        )
-    # two batches ahead in each process, and one in use
-    wanted = (2 * loaders + at_once) * max(_batch_bytes(run) for run in runs)
-    free = shutil.disk_usage(SHARED).free if os.path.isdir(SHARED) else math.inf
-    if wanted > free:
-        raise StudyError(
-            f"{SHARED} has {free / 1e9:.2f} GB free, and {loaders} processes that read audio need "
-            f"{wanted / 1e9:.2f} GB there: enlarge it (a container's --shm-size), or set "
-            "ASG_LOADERS=0 to read without such processes."
-        )
-
-
-def _batch_bytes(run: Run) -> int:
-    """Bytes of a batch of waves that passes from one process to another."""
-    if isinstance(run, Pretraining):
-        return 4 * run.batch * run.settings.crops * run.settings.samples(run)
-    if run.setting != "fine-tuned":
-        return 0
-    frames = run.training.frames(DATASETS[run.data_set].seconds)
-    return 4 * run.training.batch * frames * run.frontend.hop
-
-
-@cache
-def _sizes(names: str, workspace: Workspace) -> dict[str, int]:
-    return load(names, workspace).rows.split.value_counts().to_dict()
-
-
-def clips(names: str, workspace: Workspace, limit: int | None = None) -> tuple[int, int]:
-    """(training clips, all others) of the sets in `names`, at most `limit` of each split.
-
-    The index's numbers where the sets are there, else the published ones.
-    """
-    try:
-        sizes = _sizes(names, workspace)
-    except DataError:
-        published = [DATASETS[name].counts for name in names.split("+")]
-        train = sum(c.get("train", c.get("clips", max(c.values(), default=0))) for c in published)
-        sizes = {"train": train, "test": sum(c.get("test", 0) for c in published)}
-    sizes = {split: min(size, limit or size) for split, size in sizes.items()}
-    return sizes.get("train", 0), sum(sizes.values()) - sizes.get("train", 0)
-
-
-def cost(run: Run, workspace: Workspace) -> float:
-    """Spectrograms of the paper's size that are encoded, forward and backward; forward: a third."""
-    if isinstance(run, Pretraining):
-        encoded = steps(run, workspace) * run.batch * run.settings.views
-        return encoded * run.frames * run.frontend.bins / PAPER_SIZE
-    if run.pretraining is None or run.setting == SENSITIVITY:
-        return 0.0
-    train, others = clips(run.data_set, workspace, run.training.max_clips)
-    encoded = (train + others) / 3
-    if run.setting == "fine-tuned":
-        encoded = train * run.training.epochs + others / 3
-    # of a whole clip, in all its segments
-    frames = 100 * DATASETS[run.data_set].seconds / (1 - run.training.overlap)
-    return encoded * frames * run.frontend.bins / PAPER_SIZE
-
-
-def steps(run: Run, workspace: Workspace) -> int:
-    """Steps of the optimiser."""
-    if isinstance(run, Pretraining):
-        train = run.clips_per_epoch or clips(run.corpus, workspace)[0]
-        return train // run.batch * run.epochs
-    if run.setting == SENSITIVITY:
-        return 0
-    train, _ = clips(run.data_set, workspace, run.training.max_clips)
-    batches = -(-train // run.training.batch)
-    if run.setting == "fine-tuned":
-        batches = max(train // run.training.batch, 1)
-    return batches * run.training.epochs

@@ -140,10 +140,12 @@ def _encoder(folder: Path) -> tuple[Encoder, dict] | None:
     return None if record is None or network is None else (network, record)
 
 
-def machine(workspace: Workspace, folder: Path, tell: Callable[[dict], None]) -> Machine:
-    """What the loop of a run needs to know of the workspace."""
-    device = torch.device(workspace.device)
-    return Machine(device, workspace.workers, lambda row: tell(row | {"run": folder.name}))
+def machine(
+    workspace: Workspace, folder: Path, views: int, tell: Callable[[dict], None]
+) -> Machine:
+    """What the loop of a run, of `views` spectrograms a step, needs to know of the workspace."""
+    told = {"run": folder.name, "views": views}
+    return Machine(torch.device(workspace.device), workspace.workers, lambda row: tell(row | told))
 
 
 def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> None:
@@ -161,7 +163,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         config,
         clips,
         folder / "checkpoint.pt",
-        machine(workspace, folder, tell),
+        machine(workspace, folder, config.batch * settings.views, tell),
         labels,
         classes,
         None if bank is None else torch.from_numpy(bank),

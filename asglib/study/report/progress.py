@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """One line, updated in place on a terminal, else printed now and then."""
+    """A line or a few, updated in place on a terminal, else printed now and then."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.pause = 0.2 if self.stream.isatty() else every
         self.started, self.shown = time.monotonic(), float("-inf")
+        self.height = 1  # lines on the terminal
 
     def update(self, done: int, note: str = "") -> None:
         """Show how many of the total are done, a note, and the time passed."""
@@ -50,7 +51,7 @@ class Progress:
         if now - self.shown >= self.pause:
             self.shown = now
             if self.stream.isatty():
-                self._redraw(text[: shutil.get_terminal_size().columns - 1])
+                self._redraw(text)
             else:
                 self.echo(text)
 
@@ -61,5 +62,9 @@ class Progress:
         self.echo(text)
 
     def _redraw(self, text: str) -> None:
-        self.stream.write("\r\x1b[2K" + text)
+        columns, rows = shutil.get_terminal_size()
+        lines = [line[: columns - 1] for line in text.split("\n")[: rows - 1]]
+        up = f"\x1b[{self.height - 1}F" if self.height > 1 else "\r"
+        self.stream.write(f"{up}\x1b[J" + "\n".join(lines))
         self.stream.flush()
+        self.height = len(lines)
