@@ -61,7 +61,7 @@ def test_of_several_copies_the_first_that_is_not_empty_counts_whatever_the_order
     folder = fixture_trees.audioset(tmp_path)
 
     def by_path(folder):
-        return sorted(listing.walk(folder), key=lambda found: found[0], reverse=backwards)  # noqa: E731
+        return sorted(listing.walk(folder), reverse=backwards)
 
     monkeypatch.setattr(video, "walk", by_path)
     copies = [path for path in video.audioset(folder).path if "two_copies" in path]

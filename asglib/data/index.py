@@ -138,14 +138,14 @@ def _survey(folder: Path) -> tuple[dict[str, str], list[str]]:
     that checking a state lists no folder: that takes seconds where two million clips lie.
     """
     state, sounds = {}, []
-    for prefix, entries in listing.tree(folder):
+    for prefix, names in listing.tree(folder):
         state[f"{folder}/{prefix}"] = stamp(f"{folder}/{prefix}")
-        for entry in entries:
-            suffix = os.path.splitext(entry.name)[1].lower()
+        for name in names:
+            suffix = os.path.splitext(name)[1].lower()
             if suffix in LISTS:
-                state[f"{folder}/{prefix}{entry.name}"] = stamp(entry.path)
+                state[f"{folder}/{prefix}{name}"] = stamp(f"{folder}/{prefix}{name}")
             elif suffix in listing.AUDIO | listing.UNREAD:
-                sounds.append(prefix + entry.name)
+                sounds.append(prefix + name)
     return state, sounds
 
 

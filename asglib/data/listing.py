@@ -30,47 +30,44 @@ class Uncopied(list):
         return self
 
 
-def tree(folder: Path) -> Iterator[tuple[str, list[os.DirEntry]]]:
-    """(path below `folder` that ends in "/", its files) of `folder` and every folder below it.
+def tree(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """(path below `folder` that ends in "/", names of its files) of it and every folder below.
 
-    Names that begin with "." are skipped; a link to a folder above itself is not followed.
+    Names that begin with "." are skipped; of links to folders those that lead out of `folder` are
+    followed, each place once. DataError: a folder cannot be listed.
     """
-    top = Path(folder).resolve()
-    stack = [("", tuple(map(_identity, top.parents)))]
-    while stack:
-        prefix, above = stack.pop()
-        above = (*above, _identity(os.path.join(folder, prefix)))
-        entries = _entries(os.path.join(folder, prefix))
-        yield prefix, [entry for entry in entries if not entry.is_dir()]
-        for entry in filter(os.DirEntry.is_dir, entries):
-            if _identity(entry.path) not in above:
-                stack.append((f"{prefix}{entry.name}/", above))
+
+    def refuse(error: OSError) -> None:
+        told = f"{error.filename} cannot be listed ({error.strerror}): make it readable."
+        raise DataError(told) from None
+
+    root = os.path.realpath(folder)
+    followed: set[str] = set()
+
+    def enters(path: str) -> bool:
+        if not os.path.islink(path):
+            return True
+        place = os.path.realpath(path)
+        known = place in followed or os.path.commonpath((place, root)) in (place, root)
+        followed.add(place)
+        return not known
+
+    for top, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        seen = [name for name in sorted(folders) if name[0] != "."]
+        folders[:] = [name for name in seen if enters(f"{top}/{name}")]
+        prefix = f"{top}/"[len(f"{folder}/") :]
+        yield prefix, [name for name in names if name[0] != "."]
 
 
-def _identity(folder: str | Path) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _entries(folder: str) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be listed ({error.strerror}): make it readable."
-        ) from None
-
-
-def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry]]:
-    """(path relative to `folder`, entry) of every file below it, in no order."""
-    for prefix, entries in tree(folder):
-        yield from ((prefix + entry.name, entry) for entry in entries)
+def walk(folder: Path) -> Iterator[str]:
+    """Path relative to `folder` of every file below it, in no order."""
+    for prefix, names in tree(folder):
+        yield from (prefix + name for name in names)
 
 
 def audio(folder: Path) -> list[str]:
     """Relative paths of all audio files below `folder`, sorted."""
-    return sorted(path for path, _ in walk(folder) if os.path.splitext(path)[1].lower() in AUDIO)
+    return sorted(path for path in walk(folder) if os.path.splitext(path)[1].lower() in AUDIO)
 
 
 def size(path: str | Path) -> int:
@@ -94,10 +91,7 @@ def stamp(path: str | Path) -> str:
 def need(path: Path) -> Path:
     """`path`, or DataError when the release's file or folder is not there."""
     if not path.exists():
-        raise DataError(
-            f"{path} does not exist: extract the release as published, with its lists, into this "
-            "folder."
-        )
+        raise DataError(f"{path} does not exist: extract the release as published, with its lists.")
     return path
 
 
@@ -127,12 +121,11 @@ def index(
     missing: Iterable[str] = (),
     sizes: Iterable[int] | None = None,
     classes: dict[str, Iterable[str]] | None = None,
-    **counts: int,
 ) -> pd.DataFrame:
     """The index of DataSet from `rows`: tuples of `columns`, or a dict or table that has them.
 
     `missing` names what is known to be absent, `sizes` the bytes of each row's file when known,
-    `classes` the names of each label that the release itself lists; `counts` go to attrs.
+    `classes` the names of each label that the release itself lists.
     """
     try:
         table = pd.DataFrame(rows, columns=list(columns))
@@ -153,7 +146,7 @@ def index(
     absent = {*missing, *table.path[sizes < 0]}
     empty = set(table.path[sizes == 0])
     table = table[sizes > 0].sort_values(["path", "start"], ignore_index=True)
-    table.attrs = {"missing": Uncopied(sorted(absent)), "empty": Uncopied(sorted(empty)), **counts}
+    table.attrs = {"missing": Uncopied(sorted(absent)), "empty": Uncopied(sorted(empty))}
     if classes is not None:
         table.attrs["classes"] = {label: Uncopied(names) for label, names in classes.items()}
     return table
@@ -166,10 +159,8 @@ def _refuse(folder: Path, table: pd.DataFrame) -> None:
             raise DataError(f"{folder}: the list names '{path}', outside the folder: correct it.")
     twice = table.path[table[[name for name in ("path", "start") if name in table]].duplicated()]
     if len(twice):
-        raise DataError(
-            f"{folder}: {len(twice)} clips are listed twice, such as '{twice.iloc[0]}': put the "
-            "release's own list back."
-        )
+        first = twice.iloc[0]
+        raise DataError(f"{folder}: {len(twice)} clips are listed twice, such as '{first}'.")
 
 
 def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:

@@ -87,11 +87,11 @@ def sift(
     copies the first that is not empty in path order counts.
     """
     found: dict[Hashable, tuple[bool, str]] = {}  # clip: whether its file is empty, its path
-    for path, entry in walk(folder):
-        stem, suffix = os.path.splitext(entry.name)
+    for path in walk(folder):
+        stem, suffix = os.path.splitext(os.path.basename(path))
         clip = clip_of(stem) if suffix.lower() in AUDIO else None
         if clip is not None:
-            copy = (size(entry.path) <= 0, path)
+            copy = (size(f"{folder}/{path}") <= 0, path)
             found[clip] = min(copy, found.get(clip, copy))
     rows = [(path, *listed[clip]) for clip, (_, path) in found.items()]
     missing = map(name_of, listed.keys() - found.keys())
