@@ -182,7 +182,7 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
     (folder / "index.parquet").unlink()
     with pytest.raises(
         DataError,
-        match="fast/esc50 is a conversion that was broken off: run prepare --convert again",
+        match="fast/esc50 is a conversion that was broken off: run prepare again",
     ):
         load()
 

@@ -205,7 +205,7 @@ def test_load_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="no data set 'esc': choose from audioset, "):
         load("esc")
     with pytest.raises(
-        DataError, match="data root .*root is no folder: create it, or point ASG_DATA"
+        DataError, match="data root .*root is no folder: create it, or set ASG_DATA"
     ):
         load()
     (tmp_path / "root").mkdir()

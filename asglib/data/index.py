@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -31,10 +30,7 @@ def find(name: str, data_root: Path) -> Path | None:
     if wanted.embedded:
         return root / wanted.folders[0]
     if not root.is_dir():
-        raise DataError(
-            f"The data root {root} is no folder: create it, or point ASG_DATA at the folder that "
-            "holds the data sets."
-        )
+        raise DataError(f"The data root {root} is no folder: create it, or set ASG_DATA right.")
     if converted.is_one(root / name):
         return root / name
     return next((root / folder for folder in wanted.folders if (root / folder).is_dir()), None)
@@ -63,19 +59,17 @@ def load(name: str, data_root: Path, cache: Path) -> pd.DataFrame:
         return wanted.build(find(name, data_root))
     folder = _there(wanted, Path(data_root))
     path = Path(cache) / "index" / f"{name[:40]}-{_key(folder)}.parquet"
-    state = path.with_suffix(".json")
     with locked(path.with_suffix(".lock")):
         table = load_checked(path, listing.read)
-        if table is None or not _valid(load_checked(state, _read_json)):
-            found, sounds = _survey(folder)
+        if table is None or not _valid(table.attrs["state"]):
+            state, sounds = _survey(folder)
             table = _build(wanted, folder, sounds)
-            state.unlink(missing_ok=True)  # a state must never stand beside another's index
-            save_checked(path, table.to_parquet)
             # filling an empty file in place changes no folder's time: it belongs to the state
             empty = [f"{folder}/{name}" for name in table.attrs["empty"]]
-            found |= {file: stamp(file) for file in empty}
-            save_checked(state, lambda out: out.write_text(json.dumps(found)))
+            table.attrs["state"] = state | {file: stamp(file) for file in empty}
+            save_checked(path, table.to_parquet)
             table = listing.read(path)
+    del table.attrs["state"]
     return table
 
 
@@ -83,15 +77,10 @@ def _there(wanted: DataSet, root: Path) -> Path:
     """The set's folder, absolute; DataError: not there, empty, or half a conversion."""
     folder, broken = find(wanted.name, root), root / wanted.name
     if (broken / converted.LOCK).exists() and not converted.is_one(broken):
-        raise DataError(
-            f"{broken} is a conversion that was broken off: run prepare --convert again, it goes "
-            "on where it was."
-        )
+        raise DataError(f"{broken} is a conversion that was broken off: run prepare again.")
     if folder is None:
-        looked = ", ".join(wanted.folders)
-        raise DataError(
-            f"{wanted.title} is not under {root} (looked for {looked}): {wanted.obtain}"
-        )
+        looked = f"{root} (looked for {', '.join(wanted.folders)})"
+        raise DataError(f"{wanted.title} is not under {looked}: {wanted.obtain}")
     if not any(folder.iterdir()):
         raise DataError(f"{folder} is empty: {wanted.obtain}")
     return Path(os.path.abspath(folder))
@@ -112,12 +101,11 @@ def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
         table = wanted.build(folder)
         table.attrs["unlisted"] = listing.unlisted(sounds, table)
     if table.empty:
-        missing, empty = len(table.attrs["missing"]), len(table.attrs["empty"])
-        others = ", ".join(table.attrs["unlisted"])
-        raise DataError(
-            f"{folder} holds none of the files of {wanted.title} (missing {missing}, empty {empty}"
-            f"{'; there are ' + others if others else ''}): {wanted.obtain}"
-        )
+        counted = [f"{kind} {len(table.attrs[kind])}" for kind in ("missing", "empty")]
+        others = table.attrs["unlisted"]
+        told = ", ".join(counted) + ("; there are " + ", ".join(others) if others else "")
+        none = f"{folder} holds none of the files of {wanted.title}"
+        raise DataError(f"{none} ({told}): {wanted.obtain}")
     classes = {task.label: class_names(table, task) for task in wanted.tasks.values()}
     table.attrs["classes"] = {label: listing.Uncopied(names) for label, names in classes.items()}
     for task in wanted.tasks.values():
@@ -149,12 +137,8 @@ def _survey(folder: Path) -> tuple[dict[str, str], list[str]]:
     return state, sounds
 
 
-def _read_json(path: Path) -> dict:
-    return json.loads(path.read_text())
-
-
-def _valid(state: dict | None) -> bool:
-    return state is not None and all(stamp(path) == kept for path, kept in state.items())
+def _valid(state: dict[str, str]) -> bool:
+    return all(stamp(path) == kept for path, kept in state.items())
 
 
 def fingerprint(table: pd.DataFrame, folder: Path, cache: Path) -> str:
@@ -214,7 +198,5 @@ def class_names(table: pd.DataFrame, task: Task) -> tuple[str, ...]:
     if task.label in known:
         return tuple(known[task.label])
     if task.released:
-        raise DataError(
-            f"The release names the classes of '{task.label}': read it with index.load."
-        )
+        raise DataError(f"The release names the classes of '{task.label}': use index.load.")
     return tuple(sorted(set(table.loc[table.split == "train", task.label]) - {""}))

@@ -67,11 +67,8 @@ def _judge(path: Path, row: dict) -> tuple[str, str]:
 
 def _silent_end(wave: np.ndarray) -> int:
     """Samples of digital silence at the end."""
-    for stop in range(len(wave), 0, -(2**20)):
-        sounds = np.flatnonzero(np.abs(wave[max(stop - 2**20, 0) : stop]) > ZERO)
-        if len(sounds):
-            return len(wave) - max(stop - 2**20, 0) - int(sounds[-1]) - 1
-    return len(wave)
+    sounds = (wave > ZERO) | (wave < -ZERO)
+    return int(np.argmax(sounds[::-1])) if sounds.any() else len(wave)
 
 
 def _loudest_channel(path: Path) -> float:
