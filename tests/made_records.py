@@ -1,6 +1,5 @@
 """Records for tests, made up: what they say is written out where they are asked for."""
 
-import json
 from types import SimpleNamespace
 
 TASKS = ["fsdd/digit", "fsdd/speaker"]
@@ -65,11 +64,3 @@ def study(keys=TASKS, **values):
         for key in keys
         for seed, value in enumerate(row)
     ]
-
-
-def write(folder, records):
-    """A folder of record files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, one in enumerate(records):
-        (folder / f"{i:02d}.json").write_text(json.dumps(one))
-    return folder

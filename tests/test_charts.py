@@ -308,14 +308,6 @@ def test_means_give_the_interval_over_seeds_and_none_to_one_seed():
     assert list(cells["unit"]) == ["seeds", ""]  # what a caption reads
 
 
-def test_extremes_name_the_highest_and_the_lowest():
-    cells = results.scores(evaluations(study(ASG_pattern=None)), ("NONE", "FT", "ASG"), TASKS)[0]
-    told = results.extremes(cells)
-    assert "toy/order: ASG highest at 81.0, NONE lowest at 62.0 percent" in told
-    assert "toy/pattern: NONE highest at 52.0" in told or "toy/pattern: FT highest at 52.0" in told
-    assert results.extremes(cells[cells["mean"].isna()]).endswith("not tested")
-
-
 def test_clear_names_the_intervals_that_leave_out_zero():
     cells = results.differences(
         evaluations(study()), {m: (m, "NONE") for m in ("FT", "ASG")}, TASKS

@@ -36,26 +36,6 @@ def test_nothing_wrong_and_nothing_there():
     assert notes([]) == ["No run is there, so nothing is measured."]
 
 
-def test_other_machines_are_told_in_one_sentence_a_thing():
-    records = study(ASG=[0.8, 0.9], NONE=[0.7, 0.7])
-    other = {
-        "precision": "bf16",
-        "device": "H100",
-        "threads": 8,
-        "commit": "def",
-        "versions": {"torch": "2.12.0", "numpy": "2.4.6"},
-    }
-    assert notes([*records[:-1], records[-1] | other]) == [
-        "precision differs: fp32 (7 runs), bf16 (1 runs).",
-        "device differs: CPU (7 runs), H100 (1 runs).",
-        "threads differs: 1 (7 runs), 8 (1 runs).",
-        "commit differs: abc (7 runs), def (1 runs).",
-        "torch differs: 2.11.0 (7 runs), 2.12.0 (1 runs).",
-    ]
-    alone = record("spectrogram", 0.5, precision="bf16", encoder="")
-    assert notes([*records, alone]) == []  # no encoder, so nothing to be precise about
-
-
 def pretraining(**changes):
     base = {"kind": "pretraining", "run": "p", "method": "Sup.", "frontend": "linear"}
     return base | {"corpus": "esc50", "seed": 2, "classes": 32, "final_loss": 3.2} | changes

@@ -25,6 +25,7 @@ def test_a_limit_is_told_once_with_the_claims_that_it_is_about():
     assert sentences.limits(judged.assign(limits="")) == ""
 
 
-def test_bands_are_told_panel_by_panel():
-    bands = {"frozen": (cells(("A", "x", 1.0), ("B", "x", 2.0)), None)}
-    assert sentences.seen(bands) == "frozen: x: B highest at 2.0, A lowest at 1.0 percent"
+def test_bands_are_told_by_their_averages():
+    lines = ("A", "average", 1.0), ("B", "average", 2.0), ("B", "x", 3.0)
+    told = sentences.seen({"frozen": (cells(*lines), None)})
+    assert told == "On average, frozen: A 1.0; B 2.0"

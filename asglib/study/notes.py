@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from asglib.study import systems
-from asglib.study.records import MACHINE, evaluations, label, set_aside
+from asglib.study.records import evaluations, label, set_aside
 from asglib.study.runs import RANKED
 
 APART = ("Sup.", "untrained", "spectrogram")  # pretrained by another recipe (section 3.4), or not
@@ -17,7 +17,7 @@ NEAR = 0.9  # of the loss of guessing: a supervised model above it has hardly le
 
 def notes(records: list[dict]) -> list[str]:
     """Broken records, undefined metrics, absent classes, skipped and missing clips, rows that
-    differ in data, code, recipe or machine, failed encoders.
+    differ in data, code or recipe, failed encoders.
 
     Evaluation records make the tables; pretraining records beside them tell of the encoders.
     """
@@ -25,7 +25,7 @@ def notes(records: list[dict]) -> list[str]:
     told = set_aside(records)
     if table.empty:
         return [*told, "No run is there, so nothing is measured."]
-    for tell in (_undefined, _counts, _uneven, _made):
+    for tell in (_undefined, _counts, _uneven):
         told += tell(table)
     return list(dict.fromkeys([*told, *_encoders(records)]))
 
@@ -65,18 +65,6 @@ def _uneven(table: pd.DataFrame) -> Iterator[str]:
                 told = "; ".join(f"{value} ({', '.join(who)})" for value, who in values.items())
                 where = f"{key} ({', '.join(filter(None, kind))})"
                 yield f"{where}: {field} differs: {told}."
-
-
-def _made(table: pd.DataFrame) -> Iterator[str]:
-    """What the rows were computed with, where it differs: one sentence a thing."""
-    *plain, versions = MACHINE
-    libraries = pd.DataFrame([found or {} for found in table[versions]], index=table.index)
-    made = table[plain].join(libraries)
-    made.loc[table["method"] == "spectrogram", "precision"] = None  # nothing to be precise about
-    for name, values in made.items():
-        counts = values.value_counts()
-        if len(counts) > 1:
-            yield f"{name} differs: {', '.join(f'{v} ({n} runs)' for v, n in counts.items())}."
 
 
 def _encoders(records: list[dict]) -> Iterator[str]:

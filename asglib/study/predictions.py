@@ -33,16 +33,12 @@ def outcome(predicted: str, low: float, high: float, margin: float) -> str:
 
 def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
     """Each prediction with the difference to NONE and its outcome."""
-    moves, tasks = (list(dict.fromkeys(part)) for part in zip(*PREDICTED))
-    cells, _ = differences(table, {move: (move, "NONE") for move in moves}, tasks)
-    found = cells.set_index(["row", "column"])
     lines = []
     for (move, task), predicted in PREDICTED.items():
-        cell = found.loc[(move, task)]
+        cells, _ = differences(table, {move: (move, "NONE")}, [task])
+        cell, factor = cells.iloc[0], task.split("/")[1]
         told = outcome(predicted, cell["low"], cell["high"], margin)
-        factor = task.split("/")[1]
-        lines.append(
-            [move, factor, predicted, cell["text"], told if cell["unit"] else "not tested"]
-        )
+        told = told if cell["unit"] else "not tested"
+        lines.append((move, factor, predicted, cell["text"], told))
     columns = ["move", "factor", "predicted", "move - NONE, points", "outcome"]
     return pd.DataFrame(lines, columns=columns)

@@ -16,10 +16,9 @@ from asglib.methods import METHODS
 IDENTITY = ["method", "frontend", "encoder", "corpus", "data_set", "task", "setting", "seed"]
 NEEDED = ["run", "profile", *IDENTITY, "metric", "value"]
 PER_CLIP = ["clips", "groups", "correct"]
-OTHERS = ["undefined", "labels", "predictions", "average_precision", "classes", "counts", "data"]
+OTHERS = ["undefined", "classes", "counts", "data"]
 RECIPE = ["code", "epochs", "batch", "rir"]
-MACHINE = ["precision", "device", "threads", "commit", "versions"]
-COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, *MACHINE, "key"]
+COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
@@ -29,51 +28,24 @@ class ResultsError(ValueError):
     """Records that cannot stand in one table, or a question that they cannot answer."""
 
 
-def load_records(path: Path | str) -> list[dict]:
-    """The records of a published table, or of a folder of runs, by name.
+def load_records(path: Path) -> list[dict]:
+    """The records of a published table.
 
-    A bad file does not stop the others: in its place stands a record of the kind "unreadable",
-    which `set_aside` and `notes` tell of.
+    In the place of a bad file stands a record of the kind "unreadable", of which `set_aside` and
+    `notes` tell.
     """
-    path = Path(path)
-    if path.is_dir():
-        files = [*path.glob("[!.]*.json"), *path.glob("[!.]*/record.json")]
-        return [_read_file(file) for file in sorted(files)]
     if not path.exists():
-        raise ResultsError(
-            f"There are no records at {path}: run `python -m asglib reproduce` first."
-        )
+        told = f"There are no records at {path}"
+        raise ResultsError(f"{told}: run `python -m asglib reproduce` first.")
     try:
-        return _read_table(path)
+        table = pq.read_table(path)
+        nested = {field.name for field in table.schema if isinstance(field.type, pa.JsonType)}
+        rows = table.to_pylist()
+        chosen = [{name: row[name] for name in row["record_fields"]} for row in rows]
     except (pa.ArrowException, KeyError, ValueError) as error:
-        return [_unreadable(path, f"is not a table of records ({error})")]
-
-
-def _unreadable(path: Path, problem: str) -> dict:
-    why = f"{path} {problem}: delete it and run again."
-    return {"kind": UNREADABLE, "run": path.name, "why": why}
-
-
-def _read_file(path: Path) -> dict:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return _unreadable(path, f"is not a whole JSON record ({error})")
-    if not isinstance(record, dict) or "kind" not in record:
-        return _unreadable(path, "is not a run record, it has no 'kind'")
-    return record
-
-
-def _read_table(path: Path) -> list[dict]:
-    table = pq.read_table(path)
-    nested = {field.name for field in table.schema if isinstance(field.type, pa.JsonType)}
-    return [
-        {
-            name: json.loads(row[name]) if name in nested else row[name]
-            for name in row["record_fields"]
-        }
-        for row in table.to_pylist()
-    ]
+        why = f"{path} is not a table of records ({error}): delete it and run again."
+        return [{"kind": UNREADABLE, "run": path.name, "why": why}]
+    return [{k: json.loads(v) if k in nested else v for k, v in one.items()} for one in chosen]
 
 
 def write_records(records: list[dict], path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from asglib.study.tables import Bands, extremes
+from asglib.study.tables import Bands, average
 from asglib.study.verdicts import WORST_FIRST
 
 
@@ -38,7 +38,7 @@ def limits(judged: pd.DataFrame) -> str:
     return bullets({k: "all" if len(of) == len(judged) else ", ".join(of) for k, of in ids.items()})
 
 
-def seen(bands: Bands, unit: str = "percent", form: str = "{:.1f}") -> str:
-    """The ends of every panel, for the alt text of a figure of bands."""
-    told = [f"{title}: {extremes(cells, unit, form)}" for title, (cells, _) in bands.items()]
-    return ". ".join(told)
+def seen(bands: Bands) -> str:
+    """The averages of every band, for the alt text of its figure."""
+    told = [f"{title}: {listed(average(cells)['text'])}" for title, (cells, _) in bands.items()]
+    return f"On average, {'. '.join(told)}"

@@ -215,19 +215,6 @@ def basis(cells: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
     return ", ".join(told)
 
 
-def extremes(cells: pd.DataFrame, unit: str = "percent", form: str = "{:.1f}") -> str:
-    """Each column's ends: "toy/order: FT highest at 92.1, NONE lowest at 80.0 percent"."""
-    told = []
-    for column, part in cells.groupby("column", sort=False):
-        there = part.dropna(subset="mean").sort_values("mean", kind="stable").set_index("row")
-        means = there["mean"].map(form.format)
-        words = [f"{means.index[-1]} highest at {means.iloc[-1]}"] if len(means) else []
-        words += [f"{means.index[0]} lowest at {means.iloc[0]}"] if len(means) > 1 else []
-        text = f"{', '.join(words)} {unit}".rstrip() if words else "not tested"
-        told.append(f"{column}: {text}")
-    return "; ".join(told)
-
-
 def clear(cells: pd.DataFrame) -> str:
     """Which intervals of differences leave out 0, in a sentence; averages are not counted again."""
     tested = cells[(cells["unit"] != "") & (cells["column"] != AVERAGE)]

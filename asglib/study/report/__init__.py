@@ -3,6 +3,5 @@
 from asglib.study.report.checks import LARGEST, ReportError, check
 from asglib.study.report.display import audio, figure, markdown, table
 from asglib.study.report.findings import FINDING, finding, provenance
-from asglib.study.report.front_page import entries, failed, index, write_entry
-from asglib.study.report.pages import render, title
+from asglib.study.report.pages import entries, failed, index, render, title, write_entry
 from asglib.study.report.progress import Progress, duration

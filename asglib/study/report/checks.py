@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asglib.study.report.markup import parse
-
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
@@ -39,6 +37,12 @@ PATH = re.compile(r"(?<![\w.:/~<>-])/(?:[\w.@+-]+/)+([\w.@+-]+)")
 
 class ReportError(ValueError):
     """A page that cannot be published, in one sentence."""
+
+
+def parse(text: str) -> BeautifulSoup:
+    from bs4 import BeautifulSoup  # here, so that a kernel that only shows things need not wait
+
+    return BeautifulSoup(text, "html.parser")
 
 
 def without_paths(text: str) -> str:

@@ -33,10 +33,7 @@ def caption_line(kind: str, caption: str) -> str:
 def need_alt(alt: str, what: str) -> str:
     """Return the alt text, or refuse an empty one."""
     if not alt.strip():
-        raise ValueError(
-            f"{what} without alt text: say in one sentence what is seen, "
-            "for people who do not see it."
-        )
+        raise ValueError(f"{what} without alt text: say in one sentence what is seen.")
     return alt
 
 
@@ -82,16 +79,11 @@ def audio(wave: np.ndarray, rate: int, caption: str, description: str) -> None:
     """Show a player for one mono wave [N] in [-1, 1], at most 5 s, at its own level."""
     samples = np.asarray(wave, dtype=np.float32)
     if samples.ndim != 1 or not 0 < samples.size <= SECONDS * rate:
-        raise ValueError(
-            f"Sound of shape {samples.shape} at {rate} Hz: "
-            f"show one channel of at most {SECONDS:g} s."
-        )
-    peak = np.abs(samples).max()
-    if not peak <= 1:  # a NaN fails here too
-        raise ValueError(
-            f"Sound with peak {peak:.3g}: samples lie in [-1, 1]; "
-            "scale it where the reader sees it."
-        )
+        told = f"Sound of shape {samples.shape} at {rate} Hz"
+        raise ValueError(f"{told}: show one channel of at most {SECONDS:g} s.")
+    if not (peak := np.abs(samples).max()) <= 1:  # a NaN fails here too
+        told = f"Sound with peak {peak:.3g}: samples lie in [-1, 1]"
+        raise ValueError(f"{told}; scale it where the reader sees it.")
     buffer = io.BytesIO()
     # FLAC and not MP3: LAME at 16 kHz takes 58 dB off 7.5-8 kHz,
     # where a frequency flip puts the lowest 500 Hz.
@@ -99,13 +91,10 @@ def audio(wave: np.ndarray, rate: int, caption: str, description: str) -> None:
     data = base64.b64encode(buffer.getvalue()).decode()
     text = html.escape(need_alt(description, "Sound"))
     line = html.escape(caption_line("Sound", caption))
-    display(
-        HTML(
-            f'<figure class="sound"><audio controls preload="none" aria-label="{line}" '
-            f'src="data:audio/flac;base64,{data}"></audio>'
-            f"<figcaption>{line}<br><small>{text}</small></figcaption></figure>"
-        )
-    )
+    player = f'aria-label="{line}" src="data:audio/flac;base64,{data}"'
+    player = f'<audio controls preload="none" {player}></audio>'
+    told = f"<figcaption>{line}<br><small>{text}</small></figcaption>"
+    display(HTML(f'<figure class="sound">{player}{told}</figure>'))
 
 
 def markdown(text: str) -> None:

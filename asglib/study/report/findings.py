@@ -51,21 +51,14 @@ def finding(
     never ran.
     """
     if not sentence.strip():
-        raise ValueError(
-            f"Notebook {number:02d} without a finding: say in one sentence what was seen."
-        )
-    image = None
+        told = f"Notebook {number:02d} without a finding"
+        raise ValueError(f"{told}: say in one sentence what was seen.")
+    bundle = {"number": number, "sentence": sentence, "figure": None, "alt": alt}
     if figure is not None:
         need_alt(alt, f"Key figure of notebook {number:02d}")
-        image = png(figure, min(100, KEY_WIDTH / figure.get_figwidth()))
-    bundle = {
-        "number": number,
-        "sentence": sentence,
-        "figure": image,
-        "alt": alt,
-        "provenance": provenance(records),
-        "verdicts": {word: int(count) for word, count in (verdicts or {}).items()},
-    }
+        bundle["figure"] = png(figure, min(100, KEY_WIDTH / figure.get_figwidth()))
+    bundle["provenance"] = provenance(records)
+    bundle["verdicts"] = {word: int(count) for word, count in (verdicts or {}).items()}
     text = {"text/markdown": f"**Finding.** {sentence}", "text/plain": sentence}
     display({**text, FINDING: bundle}, raw=True)
     if status := os.environ.get("ASG_STATUS"):

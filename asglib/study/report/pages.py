@@ -1,24 +1,45 @@
-"""An executed notebook as one HTML file that opens with what was found."""
+"""Executed notebooks as HTML files that open with what was found, and their index."""
 
 from __future__ import annotations
 
-import copy
+import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asglib.study.report.checks import POLICY, ReportError, clean, problems
+from asglib.files import write_atomically
+from asglib.study.report.checks import (
+    POLICY,
+    ReportError,
+    clean,
+    parse,
+    problems,
+    read_entry,
+    without_paths,
+)
 from asglib.study.report.findings import FINDING
-from asglib.study.report.markup import TEMPLATE, markdown_to_html, parse, rows, write_text
+from asglib.study.report.progress import duration
 
 if TYPE_CHECKING:
     import nbformat
     from bs4 import BeautifulSoup
 
-HEADINGS = ["h1", "h2", "h3", "h4"]
+TEMPLATE = Path(__file__).parent / "template"
 DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
+EMPTY = {"figure": None, "alt": "", "sentence": "", "error": "", "seconds": None, "verdicts": {}}
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def markdown_to_html(text: str) -> str:
+    """Markdown as HTML; HTML in it is shown as text, for names in it are not the author's."""
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    return MarkdownWithMath(IPythonRenderer(exclude_anchor_links=True)).render(text)
 
 
 def title(notebook: nbformat.NotebookNode, fallback: str) -> str:
@@ -26,6 +47,18 @@ def title(notebook: nbformat.NotebookNode, fallback: str) -> str:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     heading = re.search(r"^# +(.+?)\s*$", text, re.M)
     return notebook.metadata.get("title") or (heading[1] if heading else fallback)
+
+
+def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What both templates show of where a page comes from; empty values are left out."""
+    rows = [
+        (label, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for label, value in provenance.items()
+        if value not in ("", [], None)
+    ]
+    named = {"profile": "profile", "command": "command", "differs": "differs from the paper"}
+    told = {name: provenance.get(label, "") for name, label in named.items()}
+    return told | {"provenance": rows, "policy": POLICY}
 
 
 def render(
@@ -44,24 +77,24 @@ def render(
     import nbformat  # here, as below: a kernel that only shows things need not wait for it
 
     notebook = nbformat.read(executed_notebook, as_version=4)
-    page = {
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [output.data[FINDING] for output in outputs if FINDING in output.get("data", {})]
+    page = _about(provenance) | {
         "title": title(notebook, out_html.stem),
         "previous": previous,
         "next": next,
-        "profile": provenance.get("profile", ""),
-        "differs": provenance.get("differs from the paper", ""),
-        "finding": _finding(notebook),
-        "provenance": rows(provenance),
-        "policy": POLICY,
+        "finding": found[-1] if found else None,
     }
-    soup = parse(_exporter().from_notebook_node(copy.deepcopy(notebook), {"report": page})[0])
+    soup = parse(_exporter().from_notebook_node(notebook, {"report": page})[0])
     if (ones := len(soup.find_all("h1"))) != 1:
-        raise ReportError(
-            f"{out_html.name}: {ones} first-level headings; "
-            "a page has exactly one, in its first cell."
-        )
+        told = f"{out_html.name}: {ones} first-level headings"
+        raise ReportError(f"{told}; a page has exactly one, in its first cell.")
     _contents(soup)
-    _answer_first(soup)
+    above = soup.h1
+    for name in ("page-answer", "page-contents"):  # right below the title
+        if part := soup.find(id=name):
+            above.insert_after(part.extract())
+            above = part
     clean(soup)
     text = str(soup)
     if found := problems(soup, out_html.name, len(text.encode())):
@@ -69,26 +102,10 @@ def render(
     write_text(out_html, text)
 
 
-def _finding(notebook: nbformat.NotebookNode) -> dict[str, Any] | None:
-    """The last finding among a notebook's outputs."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    found = [output.data[FINDING] for output in outputs if FINDING in output.get("data", {})]
-    return found[-1] if found else None
-
-
-def _answer_first(soup: BeautifulSoup) -> None:
-    """Put the finding and then the contents right below the title."""
-    above = soup.h1
-    for name in ("page-answer", "page-contents"):
-        if part := soup.find(id=name):
-            above.insert_after(part.extract())
-            above = part
-
-
 def _contents(soup: BeautifulSoup) -> None:
     """Give every heading an anchor of its own; list the second and third level as contents."""
     items, used = [], Counter()
-    for heading in soup.main.find_all(HEADINGS):
+    for heading in soup.main.find_all(["h1", "h2", "h3", "h4"]):
         slug = re.sub(r"\W+", "-", heading.get_text().lower()).strip("-") or "section"
         used[slug] += 1
         heading["id"] = slug if used[slug] == 1 else f"{slug}-{used[slug]}"
@@ -113,3 +130,50 @@ def _exporter() -> Any:
     )
     exporter.register_filter("markdown2html", markdown_to_html)
     return exporter
+
+
+def index(out_dir: Path, entries: list[dict[str, Any]], provenance: Mapping[str, Any]) -> Path:
+    """Write index.html with the study's answer, then one entry a notebook; return its path."""
+    judged = [entry for entry in entries if entry["status"] == "ok" and entry.get("verdicts")]
+    path, answer = Path(out_dir) / "index.html", judged[0] if judged else None
+    _write_page(path, provenance, kind="index", entries=entries, answer=answer)
+    return path
+
+
+def failed(out_dir: Path, entry: dict[str, Any], provenance: Mapping[str, Any]) -> None:
+    """Say where a failed notebook's page would be that it failed: no old number stays there."""
+    path = Path(out_dir) / f"{entry['name']}.html"
+    _write_page(path, provenance, kind="failed", entries=[entry], answer=None)
+
+
+def write_entry(out_dir: Path, entry: dict[str, Any]) -> None:
+    """Keep a notebook's entry, so that a batch of one notebook leaves the others as they are."""
+    told = {key: without_paths(entry[key]) for key in ("sentence", "error") if key in entry}
+    text = json.dumps(entry | told, indent=1, ensure_ascii=False)
+    write_text(Path(out_dir) / "entries" / f"{entry['name']}.json", text + "\n")
+
+
+def entries(out_dir: Path, notebooks: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return the entries of (name, title) notebooks, "not run" where there is none."""
+    found = []
+    for name, heading in notebooks:
+        blank = {"name": name, "number": name[:2], "title": heading, "status": "not run"}
+        found.append(read_entry(Path(out_dir) / "entries" / f"{name}.json") or blank)
+    return found
+
+
+def _write_page(path: Path, provenance: Mapping[str, Any], **parts: Any) -> None:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(TEMPLATE)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["markdown2html"] = markdown_to_html
+    shown = [EMPTY | entry for entry in parts.pop("entries")]
+    for entry in shown:
+        entry["took"] = "" if entry["seconds"] is None else duration(entry["seconds"])
+        entry["page"] = (path.parent / f"{entry['name']}.html").is_file()
+    css = (TEMPLATE / "style.css").read_text()
+    template = environment.get_template("entries.html.j2")
+    soup = parse(template.render(entries=shown, css=css, **_about(provenance), **parts))
+    clean(soup)
+    write_text(path, str(soup))
