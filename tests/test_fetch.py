@@ -49,14 +49,14 @@ def test_continues_after_a_break(get, server, breaks):
     server.breaks = breaks
     assert get(sha256=SHA256).read_bytes() == DATA
     asked = [None, "bytes=100000-", "bytes=200000-"]
-    assert [span for span, _ in server.log] == asked[: breaks + 1]
+    assert server.log == asked[: breaks + 1]
 
 
 def test_continues_in_a_later_call(get, server):
     get.folder.mkdir()
     (get.folder / "set.tar.gz.part").write_bytes(DATA[:123_456])
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert server.log == [("bytes=123456-", None)]
+    assert server.log == ["bytes=123456-"]
     assert "continued at 0.1 MB" in get.said[0] and left(get.folder) == ["set.tar.gz"]
 
 
@@ -73,7 +73,7 @@ def test_part_of_unknown_origin_is_not_continued(get, server):
     get.folder.mkdir()
     (get.folder / "set.tar.gz.part").write_bytes(b"old" * 1000)
     assert get().read_bytes() == DATA
-    assert server.log == [(None, None)]
+    assert server.log == [None]
 
 
 def test_server_without_ranges_starts_again(get, server):
@@ -86,13 +86,13 @@ def test_part_longer_than_the_file_is_dropped(get, server):
     get.folder.mkdir()
     (get.folder / "set.tar.gz.part").write_bytes(DATA + b"more")
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert server.log == [("bytes=300004-", None), (None, None)]
+    assert server.log == ["bytes=300004-", None]
 
 
 def test_other_place_than_asked_is_refused(get, server):
     server.breaks, server.shift = 1, 7
     assert get(sha256=SHA256).read_bytes() == DATA
-    assert [asked for asked, _ in server.log] == [None, "bytes=100000-", None]
+    assert server.log == [None, "bytes=100000-", None]
 
 
 def test_always_breaking_off_is_one_sentence_and_keeps_the_part(get, server):
@@ -105,7 +105,7 @@ def test_always_breaking_off_is_one_sentence_and_keeps_the_part(get, server):
         get(sha256=SHA256)
     assert left(get.folder) == ["set.tar.gz.part"]
     server.ranges, server.breaks = True, 0
-    assert get(sha256=SHA256).read_bytes() == DATA and server.log[-1][0] == "bytes=100000-"
+    assert get(sha256=SHA256).read_bytes() == DATA and server.log[-1] == "bytes=100000-"
 
 
 def test_announcing_more_than_is_sent(get, server):

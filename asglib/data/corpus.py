@@ -131,8 +131,9 @@ def _root(name: str, workspace: Workspace) -> Path:
     try:
         data_set = index.row(name, workspace.data)
     except index.DataError:
-        known = ", ".join(index.DATASETS)
-        raise ConfigError(f"data set {name!r} is unknown; the study has {known}.") from None
+        known = f"the study has {', '.join(index.DATASETS)}"
+        told = f"data set {name!r} is unknown; {known}, or name a folder of sounds."
+        raise ConfigError(told) from None
     if data_set.embedded:
         return _toy(name, workspace.cache)
     if workspace.data is None:
