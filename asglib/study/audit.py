@@ -7,18 +7,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from asglib.study.paper import (
-    AVERAGE,
-    ORDERED,
-    SIZED,
-    SLACK,
-    Paper,
-    PaperError,
-    Span,
-    _printed,
-    measure,
-    recomputed,
-)
+from asglib.study import paper as papers
+from asglib.study.paper import AVERAGE, ORDERED, SIZED, SLACK, Paper, PaperError, Span, measure
 
 
 def audit(paper: Paper) -> pd.DataFrame:
@@ -35,8 +25,8 @@ def audit(paper: Paper) -> pd.DataFrame:
 
 def _averages(paper: Paper) -> Iterator[tuple]:
     for row in paper.tables[paper.tables["column"] == AVERAGE].itertuples():
-        found = recomputed(paper, row.table, row.row, row.setting)
-        agrees = found.meets(_printed(row.value, row.rounding))
+        found = papers.recomputed(paper, row.table, row.row, row.setting)
+        agrees = found.meets(papers.span(row.value, row.rounding))
         check = f"average {row.row} ({row.setting})"
         yield check, "average", f"table {row.table}", row.value, agrees, "", found
 
@@ -83,7 +73,7 @@ def _sized(claim, found: dict[str, Span]) -> tuple[bool, str]:
     span = min(found.values())
     same = f"{span.value:.1f}" == f"{claim.stated:.1f}"
     note = "" if same else f"the cells alone give {span.value:.2f}"
-    return span.meets(_printed(claim.stated, claim.rounding)), note
+    return span.meets(papers.span(claim.stated, claim.rounding)), note
 
 
 def _ordered(claim, found: dict[str, Span]) -> tuple[bool, str]:
@@ -98,13 +88,10 @@ def _printed_twice(paper: Paper) -> Iterator[tuple]:
     """One method, data set and setting must show one number in every table of the same models."""
     cells = paper.tables[paper.tables["column"] != AVERAGE]
     other = cells["table"].where(cells["table"].isin(paper.other), "")
-    for (row, column, setting, _), same in cells.groupby(
-        ["method", "set", "setting", other], sort=False
-    ):
-        if len(same) > 1:
-            value = same["value"]
-            source = "tables " + ", ".join(same["table"])
+    same = ["method", "set", "setting", other]
+    for (row, column, setting, _), some in cells.groupby(same, sort=False):
+        if len(some) > 1:
+            value, source = some["value"], "tables " + ", ".join(some["table"])
             span = Span(value.iloc[-1], value.min(), value.max())
-            agrees = value.nunique() == 1
-            check = f"{row} on {column} ({setting})"
+            check, agrees = f"{row} on {column} ({setting})", value.nunique() == 1
             yield check, "printed twice", source, value.iloc[0], agrees, "", span

@@ -91,52 +91,45 @@ def percent(side: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return 100 * values.astype(float)
 
 
-def _clips(side: pd.DataFrame, key: str, seed: int) -> pd.DataFrame | None:
-    """One seed's test clips on one task, a column each: clip, part (of one file), group, points."""
-    row = side[(side["key"] == key) & (side["seed"] == seed)].iloc[0]
-    if not all(np.ndim(row[name]) and len(row[name]) for name in ("correct", "clips")):
-        return None  # a metric that is no mean over clips, or a number of the pretraining itself
-    clips = pd.DataFrame({"clip": row["clips"], "points": 100.0 * np.array(row["correct"])})
-    groups = pd.Series(row["groups"] or "", clips.index).astype(str)
-    clips["group"] = groups.where(groups != "", clips["clip"])
-    clips["part"] = clips.groupby("clip").cumcount()
-    return clips.assign(key=key, data_set=row["data_set"])
-
-
-def _paired(a: pd.DataFrame, b: pd.DataFrame | None, key: str, seed: int) -> pd.DataFrame | None:
-    """The clips that both have, with their difference as points; b None: those of a."""
-    one, other = (None if side is None else _clips(side, key, seed) for side in (a, b))
-    if b is None or one is None or other is None:
-        return one if b is None else None
-    both = one.merge(other[["clip", "part", "points"]], on=["clip", "part"])
-    return both.assign(points=both["points_x"] - both["points_y"])
+def _clips(side: pd.DataFrame, keys: list[str], seeds: list[int]) -> pd.DataFrame:
+    """Test clips of several tasks and seeds, in points; of records that have some."""
+    parts = [pd.DataFrame(columns=["key", "seed", "clip", "part", "group", "points"])]
+    for row in side[side["key"].isin(keys) & side["seed"].isin(seeds)].itertuples():
+        if all(np.ndim(values) and len(values) for values in (row.correct, row.clips)):
+            clips = pd.DataFrame({"clip": row.clips, "points": 100.0 * np.array(row.correct)})
+            groups = pd.Series(row.groups or "", clips.index).astype(str)
+            clips["group"] = groups.where(groups != "", clips["clip"])
+            clips["part"] = clips.groupby("clip").cumcount()  # several parts of one file
+            parts.append(clips.assign(key=row.key, seed=row.seed, data_set=row.data_set))
+    return pd.concat(parts[1:] or parts)
 
 
 def bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seeds: list[int]) -> Cell:
-    """The mean over seeds and tasks, and how far it depends on the draw of the test clips.
+    """The mean over seeds and tasks of a - b (None: of a), with an interval over test clips.
 
     A clip counts with its mean over the seeds. Tasks on the same clips are drawn together, data
     sets apart.
     """
-    drawn = {}
-    for key in keys:
-        parts = [_paired(a, b, key, seed) for seed in seeds]
-        if all(part is not None for part in parts):
-            whose = ["clip", "part", "group", "key", "data_set"]
-            clips = pd.concat(parts).groupby(whose, sort=False)["points"].mean().reset_index()
-            if clips["group"].nunique() > 1:
-                drawn[key] = clips
+    clips, own = _clips(a, keys, seeds), ["key", "seed", "clip", "part"]
+    if b is not None:
+        others = _clips(b, keys, seeds)[[*own, "points"]]
+        clips = clips.merge(others, on=own) if len(clips) and len(others) else clips[:0]
+        clips = clips.assign(points=clips.get("points_x", 0) - clips.get("points_y", 0))
+    counts = clips.groupby("key")[["seed", "group"]].nunique()
+    drawn = counts.index[(counts["seed"] == len(seeds)) & (counts["group"] > 1)]
     lacking = ", ".join(key for key in keys if key not in drawn)
     why = f"no interval from one seed for {lacking} (no clips recorded, or under 2 groups)"
     note = why if lacking else ""
-    if not drawn:
+    if drawn.empty:
         return Cell(n=len(seeds), note=note)
-    generator, draws, groups = np.random.default_rng(0), [], 0
-    for _, clips in pd.concat(drawn.values()).groupby("data_set"):
-        draws.append(cluster_draws(clips["points"], clips["group"], clips["key"], generator))
-        groups += clips["group"].nunique()
+    whose = ["data_set", "key", "group", "clip", "part"]
+    clips = clips[clips["key"].isin(drawn)].groupby(whose)["points"].mean().reset_index()
+    generator, draws = np.random.default_rng(0), []
+    for _, some in clips.groupby("data_set"):
+        draws.append(cluster_draws(some["points"], some["group"], some["key"], generator))
     limits = percentiles(np.concatenate(draws, axis=1).mean(axis=1))
-    mean = np.mean([clips["points"].mean() for clips in drawn.values()])
+    groups = len(clips[["data_set", "group"]].drop_duplicates())
+    mean = clips.groupby("key")["points"].mean().mean()
     return Cell(float(mean), *limits, len(seeds), groups, "clips", note)
 
 

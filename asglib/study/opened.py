@@ -41,11 +41,6 @@ class Opened:
         """The evaluations, a row each."""
         return evaluations(self.records)
 
-    def of(self, task: str, setting: str = "frozen") -> list[dict]:
-        """The evaluations on one task ("set/task"), as records."""
-        rows = self.table[(self.table["key"] == task) & (self.table["setting"] == setting)]
-        return rows.to_dict("records")
-
     @property
     def sensitivity(self) -> list[dict]:
         """The records of what the encoders notice of a move."""

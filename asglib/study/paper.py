@@ -59,7 +59,8 @@ class Span(NamedTuple):
         return self.low <= other.high + SLACK and other.low <= self.high + SLACK
 
 
-def _printed(value: float, rounding: float) -> Span:
+def span(value: float, rounding: float) -> Span:
+    """What a printed number may stand for."""
     return Span(value, value - rounding, max(value, min(value + rounding, 100.0)))
 
 
@@ -101,8 +102,8 @@ def cell(paper: Paper, table: int | str, row: str, column: str, setting: str) ->
     >>> cell(read("asg"), 4, "FT", "Average", "frozen")
     72.2
     """
-    span = _span(paper, table, row, column, setting)
-    return span and span.value
+    found = _span(paper, table, row, column, setting)
+    return found and found.value
 
 
 def _span(paper: Paper, table: int | str, row: str, column: str, setting: str) -> Span | None:
@@ -114,23 +115,22 @@ def _span(paper: Paper, table: int | str, row: str, column: str, setting: str) -
             known = ", ".join(rows[name].unique())
             raise PaperError(f"Table {table} has no {value!r}: it has {known}.")
     found = rows[(rows[list(asked)] == list(asked.values())).all(axis=1)]
-    return _printed(*found[["value", "rounding"]].iloc[0]) if len(found) else None
+    return span(*found[["value", "rounding"]].iloc[0]) if len(found) else None
 
 
 def averages(paper: Paper, table: int | str) -> bool:
     """Whether a table prints averages."""
-    rows = paper.tables[paper.tables["table"] == str(table)]
-    return AVERAGE in set(rows["column"])
+    return str(table) in set(paper.tables.loc[paper.tables["column"] == AVERAGE, "table"])
 
 
 def recomputed(paper: Paper, table: int | str, row: str, setting: str) -> Span:
     """An average from the cells, over the columns of the first table that prints averages."""
     tables = paper.tables
     first = tables.loc[tables["column"] == AVERAGE, "table"].iloc[0]
-    columns = tables.loc[tables["table"] == first, "column"].unique()
-    cells = [_span(paper, table, row, name, setting) for name in columns if name != AVERAGE]
+    columns = set(tables.loc[tables["table"] == first, "column"]) - {AVERAGE}
+    cells = [_span(paper, table, row, name, setting) for name in sorted(columns)]
     mean = sum(one.value for one in cells) / len(cells)
-    return _printed(mean, max(one.value - one.low for one in cells))
+    return span(mean, max(one.value - one.low for one in cells))
 
 
 def measure(paper: Paper, table: int | str, row: str, column: str, setting: str) -> Span | None:

@@ -15,7 +15,7 @@ from asglib.study.profiles import Profile
 from asglib.study.records import UNREADABLE, evaluations, load_records, set_aside, write_records
 from asglib.study.runs import record_of
 from asglib.study.sentences import counts
-from asglib.study.tables import AVERAGE, scores, seeds
+from asglib.study.tables import average, scores, seeds
 from asglib.study.verdicts import judge
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -48,10 +48,8 @@ def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
     configs = dict.fromkeys([*(e.pretraining for e in able if e.pretraining), *able])
     found = [record for one in configs if (record := record_of(one, workspace))]
     if not found:
-        raise ScorecardError(
-            f"{workspace.runs} holds no finished run of the profile: "
-            f"run {_make(profile.name)} first."
-        )
+        told = f"{workspace.runs} holds no finished run of the profile"
+        raise ScorecardError(f"{told}: run {_make(profile.name)} first.")
     write_records([{"profile": profile.name} | record for record in found], path)
     return len(found)
 
@@ -65,11 +63,9 @@ def readme(path: Path) -> str:
     records = load_records(path) if path.exists() else []
     table = evaluations(records)
     if table.empty:
-        told = " ".join(set_aside(records))
-        raise ScorecardError(
-            f"There are no published records in {path}: run {_make(path.stem)}, "
-            f"then `python -m asglib publish --profile {path.stem}`. {told}".rstrip()
-        )
+        told = f"There are no published records in {path}: run {_make(path.stem)}, then"
+        why = " ".join([f"`python -m asglib publish --profile {path.stem}`.", *set_aside(records)])
+        raise ScorecardError(f"{told} {why}")
     profile = profiles.profile(table["profile"].iloc[0])
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
@@ -99,15 +95,14 @@ def _row(line) -> str:
 
 def levels(table: pd.DataFrame, profile: Profile) -> str:
     """Where the systems stand beside the controls, and how sure ASG - NONE is, on average."""
-    systems = [*plans.CONTROLS, "NONE", "Sup.", "ASG"]
-    cells, _ = scores(table, systems, profile.tasks, corpus=profile.pretraining.corpus)
-    average = cells[cells["column"] == AVERAGE]
-    told = ", ".join(f"{line.row} {line.text}" for line in average.itertuples())
-    chance = two_intervals(table, ("ASG", "NONE"), profile.tasks, corpus=profile.pretraining.corpus)
+    tasks, corpus = profile.tasks, profile.pretraining.corpus
+    cells, _ = scores(table, [*plans.CONTROLS, "NONE", "Sup.", "ASG"], tasks, corpus=corpus)
+    told = ", ".join(f"{row} {text}" for row, text in average(cells)["text"].items())
+    chance = in_words(two_intervals(table, ("ASG", "NONE"), tasks, corpus=corpus))
     return (
-        f"Beside the controls, frozen, mean over the {len(profile.tasks)} tasks of table 4 in "
-        f"percent ± half the 95 % interval (seeds): {told}. ASG - NONE in points, with a 95 % "
-        f"interval for each source of chance: {in_words(chance)}."
+        f"Beside the controls, frozen, mean over the {len(tasks)} tasks of table 4 in percent ± "
+        f"half the 95 % interval (seeds): {told}. ASG - NONE in points, with a 95 % interval for "
+        f"each source of chance: {chance}."
     )
 
 
@@ -116,9 +111,8 @@ def write_readme(readme_path: Path, path: Path) -> None:
     ScorecardError."""
     parts = re.split("|".join(map(re.escape, MARKS)), readme_path.read_text(encoding="utf-8"))
     if len(parts) != 3:
-        raise ScorecardError(
-            f"{readme_path} needs the line {MARKS[0]} and, below it, {MARKS[1]}, each once."
-        )
+        told = f"the line {MARKS[0]} and, below it, {MARKS[1]}, each once"
+        raise ScorecardError(f"{readme_path} needs {told}.")
     try:
         block, problem = readme(path), None
     except ValueError as error:

@@ -133,10 +133,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
 
 def _in_words(claims: pd.DataFrame) -> list[str]:
     """Each claim on at most two lines; where several stand in one sentence, with its id behind."""
-    shared = claims["claim"].duplicated(keep=False)
-    ids = (" [" + claims["id"] + "]").where(shared, "")
-    found = []
-    for claim, name in zip(claims["claim"], ids):
-        short = textwrap.shorten(claim, 2 * LETTERS - 15 - len(name), placeholder=" ...")
-        found.append(textwrap.fill(short + name, LETTERS, break_on_hyphens=False))
-    return found
+    ids = (" [" + claims["id"] + "]").where(claims["claim"].duplicated(keep=False), "")
+    room = 2 * LETTERS - 15 - ids.str.len()
+    short = [textwrap.shorten(c, n, placeholder=" ...") for c, n in zip(claims["claim"], room)]
+    return [textwrap.fill(c, LETTERS, break_on_hyphens=False) for c in short + ids]

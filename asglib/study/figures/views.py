@@ -45,11 +45,11 @@ def spectrograms(
 
 def _extent(level: np.ndarray, frontend: Frontend) -> tuple[float, float, float, float]:
     """Left, right, bottom, top of the cells' outer edges: s, and kHz or mel bands."""
-    bins, frames = level.shape
-    step = frontend.hop / frontend.sample_rate
-    half = frontend.sample_rate / frontend.n_fft / 2000
-    low, high = (0.5, bins + 0.5) if frontend.n_mels else (-half, (2 * bins - 1) * half)
-    return -step / 2, (frames - 0.5) * step, low, high
+    step, half = frontend.hop / frontend.sample_rate, frontend.sample_rate / frontend.n_fft / 2000
+    low, high = -half, (2 * len(level) - 1) * half
+    if frontend.n_mels:
+        low, high = 0.5, len(level) + 0.5
+    return -step / 2, (level.shape[1] - 0.5) * step, low, high
 
 
 @drawn
