@@ -268,12 +268,12 @@ def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
         "one": results.scores(frame, ("NONE", "ASG"), TASKS),
         "other": results.scores(frame, ("FT",), ("toy/order",)),
     }
-    fig = figures.dot_intervals(bands, "percent", titles={"toy/order": "which first?"})
+    fig = figures.dot_intervals(bands, "percent")
     assert [axis.get_title(loc="left") for axis in fig.get_axes()] == [
         "toy/pattern",
-        "which first?",
+        "toy/order",
         "average",
-        "which first?",
+        "toy/order",
         "average",
     ]
     assert [part.get_suptitle() for part in fig.subfigs] == list(bands)

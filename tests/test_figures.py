@@ -144,14 +144,6 @@ def test_many_points_have_no_markers():
     assert few.get_marker() not in ("", "None") and many.get_marker() in ("", "None")
 
 
-def test_a_histogram_counts_and_marks_its_limits():
-    figure = figures.histograms({"SF": ([1, 1, 2], [0.5, 1.5, 2.5], (1, 2))}, ["length (bins)"])
-    (axis,) = figure.axes
-    assert [patch.get_height() for patch in axis.patches] == [2, 1]
-    assert [line.get_xdata()[0] for line in axis.lines] == [1, 2]
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("length (bins)", "draws")
-
-
 def test_heat_maps_share_a_scale():
     names = ["x", "x_p"]
     shown = {
@@ -175,7 +167,7 @@ def pixels(figure):
 
 def test_the_theme_holds_against_a_readers_own_settings_and_leaves_them_alone():
     def drawn():
-        return pixels(figures.histograms({"a": ([1], [0, 2], (0, 2))}, ["x"]))
+        return pixels(figures.spectrograms({"a": ramp(9, 9)}, LINEAR))
 
     usual = drawn()
     theirs = {
@@ -195,6 +187,6 @@ def test_the_theme_holds_against_a_readers_own_settings_and_leaves_them_alone():
 
 
 def test_letters_can_be_read_on_a_narrow_screen():
-    figure = figures.histograms({"a": ([1], [0, 2], (0, 2))}, ["x"])
+    figure = figures.spectrograms({"a": ramp(9, 9)}, LINEAR)
     sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()}
     assert min(sizes) >= 8

@@ -19,7 +19,7 @@ from matplotlib import pyplot
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asglib.study import report
-from asglib.study.report import display, findings
+from asglib.study.report import display
 
 PIXEL = base64.b64encode(
     bytes.fromhex(
@@ -424,7 +424,6 @@ def shown(monkeypatch) -> list:
         seen.append((thing if raw else thing.data, metadata))
 
     monkeypatch.setattr(display, "display", collect)
-    monkeypatch.setattr(findings, "display", collect)
     monkeypatch.setattr(display, "_numbers", {"Figure": {}, "Table": {}, "Sound": {}})
     return seen
 

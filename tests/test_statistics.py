@@ -84,13 +84,6 @@ def test_bootstrap_agrees_with_the_normal_interval():
     assert limits == pytest.approx((mean - half, mean + half), abs=0.003)
 
 
-def test_a_bootstrap_in_blocks_draws_the_same(monkeypatch):
-    values = np.arange(40.0) % 3
-    whole = bootstrap(values, np.random.default_rng(7), draws=50)
-    monkeypatch.setattr("asglib.study.statistics.BLOCK", 40 * 7)
-    assert bootstrap(values, np.random.default_rng(7), draws=50) == whole
-
-
 def test_t_intervals_cover_in_93_to_97_percent_of_2000_trials():
     rng = np.random.default_rng(3)
     trials = rng.normal(70, 3, (2000, 5, 1)) + rng.normal([1.5, 0.0], 1.0, (2000, 5, 2))

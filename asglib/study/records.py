@@ -133,10 +133,8 @@ def _refuse_mixtures(table: pd.DataFrame) -> None:
         named = " and ".join(f"{run} ({profile})" for profile, run in profiles.items())
         raise ResultsError(f"Records of several profiles cannot stand in one table: {named}.")
     for _, rows in table[table.duplicated(IDENTITY, keep=False)].groupby(IDENTITY):
-        runs = ", ".join(rows["run"])
-        raise ResultsError(
-            f"{label(rows.iloc[0])} is recorded {len(rows)} times, by {runs}: keep one."
-        )
+        told = f"is recorded {len(rows)} times, by {', '.join(rows['run'])}: keep one."
+        raise ResultsError(f"{label(rows.iloc[0])} {told}")
 
 
 def label(row) -> str:

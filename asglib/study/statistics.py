@@ -13,7 +13,6 @@ from scipy import stats
 
 LEVEL = 0.95
 DRAWS = 2000
-BLOCK = 4_000_000  # weights held at once by the bootstrap: 32 MB
 
 
 class StatisticsError(ValueError):
@@ -58,14 +57,9 @@ def cluster_draws(
     sums, counts = np.zeros((2, len(names), len(kinds)))
     np.add.at(sums, (cluster, task), _finite(differences))
     np.add.at(counts, (cluster, task), 1)
-    chance = np.full(len(names), 1 / len(names))
-    step = max(1, BLOCK // len(names))
-    parts = []
-    for first in range(0, draws, step):
-        weights = generator.multinomial(len(names), chance, size=min(step, draws - first))
-        with np.errstate(invalid="ignore"):  # a draw without a clip of some task: NaN
-            parts.append((weights @ sums) / (weights @ counts))
-    return np.concatenate(parts)
+    weights = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    with np.errstate(invalid="ignore"):  # a draw without a clip of some task: NaN
+        return (weights @ sums) / (weights @ counts)
 
 
 def percentiles(draws: np.ndarray) -> tuple[float, float]:

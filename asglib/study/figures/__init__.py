@@ -2,4 +2,4 @@
 
 from asglib.study.figures.results import claims_chart, dot_intervals
 from asglib.study.figures.style import look, looks, theme
-from asglib.study.figures.views import curves, decibels, heatmaps, histograms, spectrograms
+from asglib.study.figures.views import curves, decibels, heatmaps, spectrograms

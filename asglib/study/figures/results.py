@@ -34,13 +34,11 @@ def dot_intervals(
     bands: Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]],
     xlabel: str,
     zero: bool = False,
-    titles: Mapping[str, str] | None = None,
     width: float = 10,
 ) -> Figure | str:
     """{title: (cells, dots)}: a line of panels each, a panel a column; above an interval its seeds.
 
-    dots None: plain numbers, say the paper's, as open markers. `zero` draws a line at 0, `titles`
-    renames columns.
+    dots None: plain numbers, say the paper's, as open markers. `zero` draws a line at 0.
     """
     if any(cells.empty for cells, _ in bands.values()):
         return "nothing is tested"
@@ -56,7 +54,7 @@ def dot_intervals(
             if zero:
                 axis.axvline(0, linestyle=":", **GUIDE)
             broken = column.replace("/", "/\n") if crowded else column
-            axis.set_title((titles or {}).get(column, broken), fontsize=8 if crowded else 10)
+            axis.set_title(broken, fontsize=8 if crowded else 10)
         part.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
         part.supxlabel(xlabel)
     return fig

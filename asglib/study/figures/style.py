@@ -112,7 +112,5 @@ def look(label: str) -> dict:
 def looks(labels: Iterable[str]) -> dict[str, dict]:
     """The same as seaborn's `palette` and `markers`."""
     found = {label: look(label) for label in labels}
-    return {
-        "palette": {label: one["color"] for label, one in found.items()},
-        "markers": {label: one["marker"] for label, one in found.items()},
-    }
+    names = {"palette": "color", "markers": "marker"}
+    return {k: {label: one[name] for label, one in found.items()} for k, name in names.items()}

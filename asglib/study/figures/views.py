@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -50,20 +50,6 @@ def _extent(level: np.ndarray, frontend: Frontend) -> tuple[float, float, float,
     if frontend.n_mels:
         low, high = 0.5, len(level) + 0.5
     return -step / 2, (level.shape[1] - 0.5) * step, low, high
-
-
-@drawn
-def histograms(
-    draws: Mapping[str, tuple[Sequence, Sequence, tuple[float, float]]], xlabels: Sequence[str]
-) -> Figure:
-    """{title: (values, bin edges, (low, high))}: counts; dashed: the limits of the stated range."""
-    fig, axes = panels(len(draws), 2.6)
-    for axis, (title, (values, edges, limits)), xlabel in zip(axes[0], draws.items(), xlabels):
-        sns.histplot(x=values, bins=list(edges), color="#56B4E9", alpha=1, ax=axis)
-        for limit in limits:
-            axis.axvline(limit, color="#D55E00", linestyle="--", linewidth=1.5)
-        axis.set(title=title, xlabel=xlabel, ylabel="draws")
-    return fig
 
 
 @drawn

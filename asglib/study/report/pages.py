@@ -19,7 +19,7 @@ from asglib.study.report.checks import (
     read_entry,
     without_paths,
 )
-from asglib.study.report.findings import FINDING
+from asglib.study.report.display import FINDING
 from asglib.study.report.progress import duration
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def render(
     exactly one H1, or has an image without alt text, an external address, a script, an error
     cell or more than 5 MB.
     """
-    import nbformat  # here, as below: a kernel that only shows things need not wait for it
+    import nbformat  # here: a kernel that only shows things need not wait for them
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
     notebook = nbformat.read(executed_notebook, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
@@ -85,7 +87,13 @@ def render(
         "next": next,
         "finding": found[-1] if found else None,
     }
-    soup = parse(_exporter().from_notebook_node(notebook, {"report": page})[0])
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": {"display_data_priority": DATA_TYPES}}),
+        template_name=TEMPLATE.name,
+        extra_template_basedirs=[str(TEMPLATE.parent)],
+    )
+    exporter.register_filter("markdown2html", markdown_to_html)
+    soup = parse(exporter.from_notebook_node(notebook, {"report": page})[0])
     if (ones := len(soup.find_all("h1"))) != 1:
         told = f"{out_html.name}: {ones} first-level headings"
         raise ReportError(f"{told}; a page has exactly one, in its first cell.")
@@ -117,19 +125,6 @@ def _contents(soup: BeautifulSoup) -> None:
         nav.append(parse(f"<ol>{''.join(items)}</ol>"))
     else:
         nav.decompose()
-
-
-def _exporter() -> Any:
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
-    exporter = HTMLExporter(
-        config=Config({"NbConvertBase": {"display_data_priority": DATA_TYPES}}),
-        template_name=TEMPLATE.name,
-        extra_template_basedirs=[str(TEMPLATE.parent)],
-    )
-    exporter.register_filter("markdown2html", markdown_to_html)
-    return exporter
 
 
 def index(out_dir: Path, entries: list[dict[str, Any]], provenance: Mapping[str, Any]) -> Path:
