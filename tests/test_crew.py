@@ -129,7 +129,9 @@ def test_no_worker_outlives_its_crew(workspace, started):
 
 def test_workers_that_cannot_start_are_one_sentence(workspace, monkeypatch):
     monkeypatch.setattr(cluster, "SERVE", "raise SystemExit(3)")
-    with pytest.raises(cluster.StudyError, match="workers end as they start, the last by status 3"):
+    with pytest.raises(
+        cluster.StudyError, match="workers end as they start, the last by exit status 3"
+    ):
         finish(workspace, [evaluation("a")])
 
 
@@ -194,6 +196,13 @@ def test_a_stopped_command_stops_its_jobs_at_a_scheduler_and_leaves_the_workers(
     assert made(workspace, [evaluation("a")]).finish(print, scheduler) == {}
 
 
+def test_a_scheduler_that_ends_is_one_sentence(workspace, tmp_path):
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made_here:
+        address = made_here.scheduler_address
+        with pytest.raises(cluster.StudyError, match=f"the scheduler at {address} has gone"):
+            made(workspace, [evaluation("a")]).finish(lambda line: made_here.close(), address)
+
+
 def test_a_scheduler_that_does_not_answer_is_one_sentence(workspace, monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER", 1)
     with pytest.raises(
@@ -223,6 +232,10 @@ def test_a_worker_of_other_code_or_on_a_disk_of_its_own_refuses(workspace, monke
         assert worker.perform(order) == []
         with pytest.raises(worker.Unfit, match="far was started with other code"):
             worker.perform(replace(order, code="other"))
+        daemon = SimpleNamespace(daemon=True)
+        monkeypatch.setattr(worker.multiprocessing, "current_process", lambda: daemon)
+        with pytest.raises(worker.Unfit, match="far may start no processes .* asglib work ADDRESS"):
+            worker.perform(order)
 
 
 def test_each_gpu_is_a_place_that_sees_no_other(monkeypatch):

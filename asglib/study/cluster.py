@@ -9,9 +9,8 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from subprocess import TimeoutExpired
 
 import dask
 from distributed import Client, LocalCluster
@@ -19,15 +18,11 @@ from distributed import Client, LocalCluster
 from asglib.study import children, worker
 
 ANSWER = 10  # seconds in which a scheduler answers
-# a killed job is tried again alone by the crew itself; a laptop may sleep
-LOCAL = {"distributed.scheduler.allowed-failures": 0, "distributed.scheduler.worker-ttl": None}
-OWN = {
-    "n_workers": 0,
-    "host": "127.0.0.1",
-    "dashboard_address": "127.0.0.1:0",
-    "silence_logs": logging.CRITICAL,
-}
+VAIN = 3  # starts of a worker in vain, after which something must be wrong
 SERVE = "import sys; from asglib.study import worker; worker.serve(*sys.argv[1:])"
+# a killed job is tried again alone, by the crew; a laptop may sleep
+OWN = {"distributed.scheduler.allowed-failures": 0, "distributed.scheduler.worker-ttl": None}
+LOCAL = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
 
 
 class StudyError(RuntimeError):
@@ -42,123 +37,98 @@ def places(device: str) -> dict[str, dict[str, str]]:
 
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = given.split(",") if given else [str(gpu) for gpu in range(torch.cuda.device_count())]
-    _, _, chosen = device.partition(":")
+    chosen = device.partition(":")[2]
     gpus = [gpus[int(chosen)]] if chosen else gpus
     return {f"GPU {gpu}": {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus}
 
 
-class Workers:
-    """Worker processes of this machine, each in its place; one that dies is started again."""
-
-    def __init__(self, scheduler: str, device: str, size: int | None, folder: Path):
-        self.scheduler, self.folder = scheduler, str(folder)
-        self.places, there = {}, list(places(device).items())
-        for number in range(size or len(there)):
-            name, pinned = there[number % len(there)]
-            again = f", {number // len(there) + 1}" if number >= len(there) else ""
-            self.places[f"{socket.gethostname()} {name}{again}"] = pinned
-        self.ended: dict[str, str] = {}  # how the last process of a place ended
-        self.vain = 0  # starts since a worker was seen
-        self.processes = {place: self._start(place) for place in self.places}
-
-    def _start(self, place: str) -> Popen:
-        words = self.scheduler, place, self.folder
-        return children.start(SERVE, *words, environment=self.places[place])
-
-    def tend(self) -> bool:
-        """Starts those again that died; False when the scheduler has sent them home."""
-        for place, process in self.processes.items():
-            if process.poll() is None:
-                continue
-            children.end([process])  # and what it has started itself
-            status = process.returncode
-            if status == 0:
-                return False
-            self.ended[place] = signal.Signals(-status).name if status < 0 else f"status {status}"
-            self.vain += 1
-            if self.vain > 3 * len(self.places):
-                raise StudyError(f"workers end as they start, the last by {self.ended[place]}.")
-            self.processes[place] = self._start(place)
-        return True
-
-
-@dataclass
 class Team:
-    """A client of a scheduler, and the workers of this machine, if it is this command's own."""
+    """A scheduler's client and workers of this machine, which are started again if they die."""
 
-    client: Client
-    gone: str  # the sentence when it ends
-    workers: Workers | None = None
+    def __init__(self, address: str):
+        worker.hush()
+        try:
+            self.client = Client(address, timeout=ANSWER, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise StudyError(
+                f"no scheduler answers at {address!r} within {ANSWER} s ({type(error).__name__}): "
+                "start one there (dask scheduler), or give no address to use this machine alone."
+            ) from None
+        self.address, self.words, self.vain = address, {}, 0
+        self.processes, self.ended = {}, {}  # of each place: the process, how the last one ended
+
+    def hire(self, device: str, size: int | None, folder: Path) -> None:
+        """`size` workers (None: one a place), with their files in `folder`."""
+        there = list(places(device).items())
+        for number in range(size or len(there)):
+            place, pinned = there[number % len(there)]
+            again = f", {number // len(there) + 1}" if number >= len(there) else ""
+            name = f"{socket.gethostname()} {place}{again}"
+            self.words[name] = [SERVE, self.address, name, str(folder)], pinned
+            self._start(name)
+
+    def _start(self, name: str) -> None:
+        words, pinned = self.words[name]
+        self.processes[name] = children.start(*words, environment=pinned)
+
+    def tend(self) -> None:
+        """Starts workers again that have died."""
+        for name, process in self.processes.items():
+            if process.poll():
+                children.end([process])  # and what it has started itself
+                status = process.returncode
+                how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+                self.ended[name], self.vain = how, self.vain + 1
+                if self.vain > VAIN * len(self.processes):
+                    raise StudyError(f"workers end as they start, the last by {how}.")
+                self._start(name)
 
     def size(self) -> int:
-        """How many jobs can be computed at a time."""
-        if self.workers:
-            self.workers.tend()
+        """How many jobs can be computed now; StudyError when the scheduler has gone."""
+        self.tend()
         try:
             seen = len(self.client.nthreads())
-        except OSError:
-            raise StudyError(self.gone) from None
-        if seen and self.workers:
-            self.workers.vain = 0
+        except (OSError, RuntimeError):
+            raise StudyError(f"the scheduler at {self.address} has gone.") from None
+        self.vain = 0 if seen else self.vain
         return seen
 
-    def end_of(self, place: str) -> str:
+    def end_of(self, name: str) -> str:
         """How the process of a worker that was lost has ended."""
-        if self.workers is None:
-            return f"the loss of {place}"
-        if place not in self.workers.ended:
+        if name in self.processes and name not in self.ended:
             with suppress(TimeoutExpired):  # its connection ends before it does
-                self.workers.processes[place].wait(2)
-            self.workers.tend()
-        return self.workers.ended.pop(place, "the loss of its connection")
+                self.processes[name].wait(2)
+            self.tend()
+        return self.ended.pop(name, f"the loss of {name}")
+
+    def end(self, command: str) -> None:
+        """Ends this machine's workers, and at others the jobs of a command."""
+        children.end(self.processes.values())
+        with suppress(OSError, RuntimeError):
+            if not self.processes:
+                self.client.run(worker.stop, command, on_error="ignore")
+            self.client.close()
 
 
 @contextmanager
 def opened(
-    scheduler: str | None, device: str, size: int, folder: Path, command: str
+    scheduler: str | None, device: str, size: int | None, folder: Path, command: str = ""
 ) -> Iterator[Team]:
-    """The workers at a scheduler's address, or `size` of this machine under one of its own.
-
-    What they compute for `command` ends with it.
-    """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    """`size` workers (0: none of this machine) for a scheduler; without an address, of its own."""
     with ExitStack() as stack:
-        address = scheduler
-        if address is None:
-            stack.enter_context(dask.config.set(LOCAL | {"temporary-directory": str(folder)}))
-            own = stack.enter_context(LocalCluster(**OWN))
-            address = own.scheduler_address
-        team = Team(stack.enter_context(client(address)), f"the scheduler at {address} has gone")
         if scheduler is None:
-            team.workers = Workers(address, device, size, folder)
-            stack.callback(lambda: children.end(team.workers.processes.values()))
-        else:
-            stack.callback(_stop, team.client, command)
+            stack.enter_context(dask.config.set(OWN | {"temporary-directory": str(folder)}))
+            own = stack.enter_context(LocalCluster(**LOCAL, silence_logs=logging.CRITICAL))
+        team = Team(scheduler or own.scheduler_address)
+        stack.callback(team.end, command)
+        if size != 0:
+            team.hire(device, size, folder)
         yield team
-
-
-def client(scheduler: str) -> Client:
-    """A client of the scheduler at an address; StudyError where none answers."""
-    try:
-        return Client(scheduler, timeout=ANSWER, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise StudyError(
-            f"no scheduler answers at {scheduler!r} within {ANSWER} s ({type(error).__name__}): "
-            "start one there (dask scheduler), or leave the address out to use this machine alone."
-        ) from None
-
-
-def _stop(connected: Client, command: str) -> None:
-    with suppress(OSError, RuntimeError):
-        connected.run(worker.stop, command, on_error="ignore")
 
 
 def work(scheduler: str, device: str, size: int | None, folder: Path) -> None:
     """This machine's workers for the commands of a scheduler, until it ends."""
-    client(scheduler).close()
-    workers = Workers(scheduler, device, size, folder)
-    try:
-        while workers.tend():
+    with opened(scheduler, device, size, folder) as team:
+        while True:
+            team.size()
             time.sleep(1)
-    finally:
-        children.end(workers.processes.values())

@@ -112,7 +112,7 @@ class Crew:
         except Unfit as error:
             raise StudyError(f"{error}.") from None
         except CancelledError:
-            raise StudyError(f"{team.gone}.") from None
+            raise StudyError(f"the scheduler at {team.address} has gone.") from None
         else:
             if outcomes is None:
                 job.after = time.monotonic() + LOOK_AGAIN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import multiprocessing
 import queue
 import signal
 import threading
@@ -54,6 +55,11 @@ def perform(order: Order) -> list[Outcome] | None:
     name = get_worker().name
     if order.code != LOADED:
         raise Unfit(f"worker {name} was started with other code than this command: start it again")
+    if multiprocessing.current_process().daemon:  # one of `dask worker`
+        raise Unfit(
+            f"worker {name} may start no processes that read audio: start workers by "
+            "python -m asglib work ADDRESS"
+        )
     computing[:] = [order.witness.name]
     try:
         with suppress(BlockingIOError), locked(order.witness, wait=False):
@@ -124,9 +130,15 @@ class MainThreadPoolExecutor(Executor):
                 future.set_exception(error)
 
 
+def hush() -> None:
+    """Nothing of dask's on standard error: what its workers meet, the crew tells."""
+    for name in [name for name in logging.root.manager.loggerDict if "distributed" in name]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def serve(scheduler: str, name: str, folder: str) -> None:
     """One of dask's workers in this process, with files in `folder`, until its scheduler ends."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    hush()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # of `stop`
     executor = MainThreadPoolExecutor()
     # no limit: what a run needs, the system gives it or kills it
