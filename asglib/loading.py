@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from asglib.encoder import Encoder
 
 
@@ -14,3 +17,13 @@ def load(path: Path | str) -> Encoder:
     from asglib import encoder  # takes seconds, which `import asglib` alone does not
 
     return encoder.load(path)
+
+
+def embed(files: Iterable[Path | str], encoder: Encoder | Path | str, **how: Any) -> pd.DataFrame:
+    """A row a clip of `files` and folders of them: path, start, stop in s, h0 ... of D numbers.
+
+    `how` (out, seconds, segments, device) and the errors are embedding.embed's.
+    """
+    from asglib import embedding
+
+    return embedding.embed(files, encoder, **how)

@@ -1,0 +1,40 @@
+"""A saved encoder as ONNX: waves in, embeddings out, any batch and any length."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from asglib.encoder import Encoder
+from asglib.files import write_atomically
+
+NEEDED = ("onnx", "onnxscript")
+
+
+class ExportError(ValueError):
+    """An export that cannot be made, in one sentence."""
+
+
+def export(encoder: Encoder, path: Path | str) -> None:
+    """Writes one ONNX file, waves [batch, samples] at 16 kHz -> embeddings [batch, D].
+
+    samples must exceed n_fft / 2. ExportError: the optional extra is not installed.
+    """
+    if lacking := [name for name in NEEDED if find_spec(name) is None]:
+        raise ExportError(
+            f"ONNX export needs {' and '.join(lacking)}: pip install -e '.[onnx]' installs them."
+        )
+    free = torch.export.Dim("batch", min=1), torch.export.Dim("samples", min=1024)
+    waves = torch.randn(2, 48_000, generator=torch.Generator().manual_seed(0))
+    program = torch.onnx.export(
+        encoder.cpu().eval(),
+        (waves,),
+        input_names=["waves"],
+        output_names=["embeddings"],
+        dynamic_shapes=(dict(enumerate(free)),),
+        dynamo=True,
+        verbose=False,
+    )
+    write_atomically(Path(path), lambda out: program.save(out))
