@@ -19,7 +19,8 @@ The method                    imports nothing of data/ or study/
    memory                     bytes of a step, and recomputing where they are too many
    metrics, evaluation        frozen: a linear layer; scores per clip (3.2)
    fine_tuning                encoder and linear layer together (3.2)
-   embedding, hear, export    encoders for others: a table, the HEAR API, ONNX
+   recordings, embedding      encoders for others: one's own recordings as a table
+   hear, exporting            the HEAR API, ONNX
    methods/                   one file a method: loss = method(batch, generator), and its numbers
 data/                         releases to indexes, files to clips (3.1); imports nothing of study/
 study/                        plans, runs, tables, verdicts, figures, reports

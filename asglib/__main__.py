@@ -160,13 +160,14 @@ def doctor(options: argparse.Namespace) -> None:
 
 def publish(options: argparse.Namespace) -> None:
     """Copy the records of finished runs to reports/records and render README's scorecard."""
-    from asglib.study import profiles, questions
+    from asglib.study import profiles, questions, report
     from asglib.study import publish as publishing
 
     named, workspace = profiles.profile(options.profile), workspace_of(options)
     records = ROOT / "reports" / "records" / f"{named.name}.parquet"
     print(f"{publishing.publish(named, workspace, records)} records in {records}")
     publishing.write_readme(ROOT / "README.md", records)
+    report.site(ROOT / "reports" / "html")
     picture = questions.four_moves(workspace)
     picture.savefig(ROOT / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")
 
@@ -180,6 +181,49 @@ def check(options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def embed(options: argparse.Namespace) -> int:
+    """Embeddings of sound files as a table; status 1 when some cannot be decoded."""
+    from asglib import embedding
+
+    workspace = workspace_of(options)
+    table = embedding.embed(
+        options.files,
+        embedding.encoder_file(options.encoder, workspace.runs),
+        options.out,
+        options.seconds,
+        options.segments,
+        workspace.device,
+    )
+    bad = table.attrs["bad"]
+    for file in bad:
+        print(f"bad: {file['reason']}")
+    listed = f"; {len(bad)} bad files in {options.out}.bad.csv" if bad else ""
+    print(f"{len(table)} rows in {options.out}{listed}")
+    return 1 if bad else 0
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a saved encoder as ONNX: waves in, embeddings out."""
+    from asglib import embedding, exporting, load
+
+    named = embedding.encoder_file(options.encoder, workspace_of(options).runs)
+    exporting.export(load(named), options.out)
+
+
+def card(options: argparse.Namespace) -> None:
+    """The model card of a method's encoder, from the published records."""
+    from asglib.files import write_atomically
+    from asglib.study import card as cards
+    from asglib.study.records import load_records
+
+    records = ROOT / "reports" / "records" / f"{options.profile}.parquet"
+    text = cards.card(load_records(records), options.method)
+    if options.out:
+        write_atomically(Path(options.out), lambda out: out.write_text(text, encoding="utf-8"))
+    else:
+        print(text, end="")
+
+
 COMMANDS = {
     reproduce: (words.folders, words.profiled, words.several, words.batch),
     work: (words.folders, words.several, words.of_scheduler),
@@ -188,6 +232,9 @@ COMMANDS = {
     doctor: (words.folders,),
     publish: (words.folders, words.profiled),
     check: (words.reports,),
+    embed: (words.folders, words.recordings),
+    export: (words.folders, words.exported),
+    card: (words.profiled, words.carded),
 }
 
 

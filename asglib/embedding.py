@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor
-from tqdm import tqdm
 
-from asglib import audio, evaluation
-from asglib.audio import RATE, AudioError
-from asglib.config import need
+from asglib import audio
+from asglib.audio import RATE
+from asglib.config import between
 from asglib.encoder import Encoder, load
 from asglib.files import locked, write_atomically
+from asglib.recordings import EmbeddingError, Recordings, sounds
 
 SECONDS = 3.0  # of a segment: 300 frames, 3.2
-BATCH = 128  # segments of a step, as in evaluation, and of a part on disk
-SOUNDS = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"))
 NOTE = b"asglib embeddings"  # what a finished table says of itself
-
-
-class EmbeddingError(ValueError):
-    """Embeddings that cannot be made, in one sentence."""
 
 
 def embed(
@@ -53,42 +44,24 @@ def embed(
     paths, network = sounds(files), encoder
     if not isinstance(network, Encoder):
         network = load(encoder_file(encoder))
-    samples, least = round(seconds * RATE), network.frontend.config.n_fft // 2
-    need(samples > least, f"segments of {seconds:g} s: give more than {least / RATE:g} s.")
+    least = network.frontend.config.n_fft // 2 + 1  # what the front end takes
+    between("the length of a segment in seconds", seconds, least / RATE, audio.LONGEST)
+    samples = round(seconds * RATE)
     about = {"encoder": network.name, "D": network.dim, "seconds": seconds, "segments": segments}
     key = _key(about, paths, network)
     with tempfile.TemporaryDirectory() as folder:
         table = Path(out or Path(folder) / "table.parquet")
         parts = table.with_name(f".{table.name}.{key}.parts")
         try:
-            with locked(parts / "lock", wait=False):
-                if _bad(table, key) is None:
-                    computed = _Files(paths, parts, samples)
-                    computed.embed(network.to(device).eval(), torch.device(device))
-                    _publish(table, computed, about | {"key": key})
-                shutil.rmtree(parts)
+            if _bad(table, key) is None:
+                with locked(parts / "lock", wait=False):
+                    made = Recordings(paths, parts, samples)
+                    _make(table, made, network, device, about | {"key": key})
         except BlockingIOError:
             raise EmbeddingError(f"{table}: another command is making it; wait for it.") from None
         found = pd.read_parquet(table)
         found.attrs["bad"] = _bad(table, key)
     return found
-
-
-def sounds(files: Iterable[Path | str]) -> list[Path]:
-    """Files as named, each once, with those of a folder in its place, sorted; none: an error."""
-    found: dict[Path, None] = {}
-    for given in map(Path, files):
-        inside = [given]
-        if given.is_dir():
-            inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SOUNDS)
-            inside = [path for path in inside if path.is_file() and path.name[0] != "."]
-            if not inside:
-                ends = ", ".join(sorted(SOUNDS))
-                raise EmbeddingError(f"{given}: no sound is in this folder; {ends} are read.")
-        found |= dict.fromkeys(inside)
-    if not found:
-        raise EmbeddingError("no files are given; name sounds, or folders that hold some.")
-    return list(found)
 
 
 def encoder_file(named: Path | str, runs: Path | None = None) -> Path:
@@ -125,121 +98,18 @@ def _bad(table: Path, key: str) -> list[dict] | None:
     return told["bad"]
 
 
-class _Files:
-    """Files as evaluation's clips; a part on disk a batch, and what it holds is not read again.
-
-    Evaluation's own loop runs over them, so that segments and batches, and with them every bit,
-    are evaluation's. Where a batch is on disk, silence of the same length passes through instead.
-    """
-
-    def __init__(self, paths: list[Path], folder: Path, samples: int):
-        self.paths, self.folder, self.samples = paths, folder, samples
-        self.lengths, self.reasons = [], []  # in samples (-1: bad), and why it is bad
-        self.parts = sorted(folder.glob("[0-9]*.npz"))
-        for path in self.parts:
-            with np.load(path) as part:
-                self.lengths += part["lengths"].tolist()
-                self.reasons += part["reasons"].tolist()
-        self.told = self.known = len(self.lengths)  # files that parts tell of; when it began
-        self.done = BATCH * len(self.parts)  # segments; the last part may have fewer, it ends all
-        self.seen = self.calls = 0  # segments and batches that have passed
-        self.owners = np.zeros(0, int)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def path(self, i: int) -> str:
-        return os.fsencode(self.paths[i]).decode(errors="replace")
-
-    def whole(self, i: int) -> np.ndarray:
-        """Clip i, or as much silence where all its segments are in parts."""
-        self.bar.update()
-        if i < self.known and self.lengths[i] < 0:
-            raise AudioError(self.reasons[i])
-        if i < self.known:
-            silence = np.broadcast_to(np.float32(0), self.lengths[i])
-            self.seen += len(audio.segments(silence, self.samples))
-            return silence if self.seen <= self.done else audio.read(self.paths[i])
-        try:
-            if self.path(i) != str(self.paths[i]):
-                raise AudioError(f"{self.path(i)}: its name is no UTF-8; rename it.")
-            wave, reason = audio.read(self.paths[i]), ""
-        except AudioError as error:
-            wave, reason = None, str(error)
-        self.lengths.append(-1 if wave is None else len(wave))
-        self.reasons.append(reason)
-        if wave is None:
-            if i + 1 == len(self) and max(self.lengths) < 0:
-                told = f"none of {len(self)} files can be decoded; the first: {self.reasons[0]}"
-                raise EmbeddingError(told)
-            raise AudioError(reason)
-        return wave
-
-    def embed(self, network: Encoder, device: torch.device) -> None:
-        """Computes the parts that are not there, one a batch."""
-
-        def features(waves: Tensor) -> Tensor:
-            self.calls += 1
-            if self.calls > len(self.parts):
-                self._keep(network(waves).float().cpu().numpy())
-            return torch.zeros(len(waves), 0)  # memory holds one batch
-
-        with tqdm(total=len(self), desc="embedding", unit="file", delay=2) as self.bar:
-            found = evaluation.embed(features, self, self.samples, device, batch=BATCH)
-        self.owners = found.clip.numpy()
-
-    def _keep(self, features: np.ndarray) -> None:
-        told = {
-            "features": features,
-            "lengths": np.array(self.lengths[self.told :], np.int64),
-            "reasons": np.array(self.reasons[self.told :], str),
-        }
-        path = self.folder / f"{len(self.parts):08d}.npz"
-        write_atomically(path, lambda out: _write_arrays(out, told))
-        self.parts.append(path)
-        self.told = len(self.lengths)
-
-    def bad(self) -> list[dict]:
-        """{path, reason} of the files that cannot be decoded."""
-        return [{"path": self.path(i), "reason": r} for i, r in enumerate(self.reasons) if r]
-
-    def rows(self, segments: bool) -> Iterator[pd.DataFrame]:
-        """The table's rows, some parts' at a time; no clip is in two of these tables."""
-        left, first = None, 0
-        for path in self.parts:
-            with np.load(path) as part:
-                features = part["features"]
-            features = features if left is None else np.concatenate([left, features])
-            clip = self.owners[first : first + len(features)]
-            cut = len(clip)
-            if path != self.parts[-1]:
-                cut = int(np.searchsorted(clip, clip[-1]))  # the last clip may go on
-            left, first = features[cut:], first + cut
-            if cut:
-                yield self._table(features[:cut], clip[:cut], segments)
-
-    def _table(self, features: np.ndarray, clip: np.ndarray, segments: bool) -> pd.DataFrame:
-        """Rows of whole clips from the features [S, D] of their segments and the clip [S]."""
-        whole, starts = np.unique(clip, return_index=True)
-        seconds, lengths = self.samples / RATE, np.array(self.lengths) / RATE
-        if segments:
-            start = (np.arange(len(clip)) - starts[np.searchsorted(whole, clip)]) * seconds
-            stop = np.minimum(start + seconds, lengths[clip])
-        else:
-            features = np.add.reduceat(features, starts)
-            features /= np.diff([*starts, len(clip)])[:, None].astype(np.float32)
-            clip, start, stop = whole, np.zeros(len(whole)), lengths[whole]
-        named = pd.DataFrame({"path": list(map(self.path, clip)), "start": start, "stop": stop})
-        columns = [f"h{dim}" for dim in range(features.shape[1])]
-        return pd.concat([named, pd.DataFrame(features, columns=columns)], axis=1)
+def _make(table: Path, files: Recordings, network: Encoder, device: str, about: dict) -> None:
+    """Computes the parts that are not there, writes the table, removes its parts."""
+    try:
+        if _bad(table, about["key"]) is None:
+            files.embed(network.to(device).eval(), torch.device(device))
+            _publish(table, files, about)
+    finally:
+        if table.exists() or not files.parts:
+            shutil.rmtree(files.folder)
 
 
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with open(path, "wb") as file:  # a name would be given another ending
-        np.savez(file, **arrays)
-
-
-def _publish(table: Path, files: _Files, about: dict) -> None:
+def _publish(table: Path, files: Recordings, about: dict) -> None:
     """Writes the list of bad files, then the table, whose presence means done."""
     bad, beside = files.bad(), table.with_name(f"{table.name}.bad.csv")
     beside.unlink(missing_ok=True)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from asglib import audio
 from asglib.audio import RATE
-from asglib.embedding import BATCH, SECONDS, encoder_file
+from asglib.embedding import SECONDS, encoder_file
 from asglib.encoder import Encoder, load
+from asglib.recordings import BATCH
 
 WINDOW = RATE  # samples around each timestamp: 1 s
 HOP = RATE // 20  # 50 ms, HEAR's advice

@@ -62,6 +62,13 @@ REFUSED = {
     "prepare fsdd": "no data root is given",
     "prepare fsdd --workers two": "'two' is no whole number from 1 on",
     "pretrain --seed -1": "'-1' is no whole number from 0 on",
+    "embed a.wav --encoder no/such --out t": "no/such: there is no such file; give an encoder",
+    "embed --encoder e --out t": "the following arguments are required: FILE",
+    "embed a.wav --out t": "the following arguments are required: --encoder",
+    "embed a.wav --encoder e --out t --seconds inf": "'inf' is no number of seconds",
+    "export README.md --out m": "README.md: is no whole encoder of asglib",
+    "card --method BYOL": "method 'BYOL' is unknown; the study has NONE, ST, FT",
+    "card --profile smoke": "There are no records at",
     "pretrain --method BYOL": "method 'BYOL' is unknown; the study has NONE, ST, FT",
 }
 

@@ -100,6 +100,12 @@ def check_parameters(notebook: Path, values: Mapping[str, Any]) -> None:
             raise Refused(f"{what} is out of range; give {limits[0]}.")
 
 
+def seconds(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text):
+        raise Refused(f"{text!r} is no number of seconds such as 3 or 0.96.")
+    return float(text)
+
+
 def folders(add) -> None:
     add("--data", type=folder, metavar="FOLDER", help="of the data sets (default: ASG_DATA)")
     runs = "of runs and caches (default: ASG_RUNS, or runs/ of this clone)"
@@ -156,3 +162,22 @@ def one_set(add) -> None:
 
 def reports(add) -> None:
     add("folder")
+
+
+def recordings(add) -> None:
+    add("files", nargs="+", metavar="FILE", help="sounds of any rate, and folders of them")
+    encoder = "an encoder.safetensors, a run's folder, or its name"
+    add("--encoder", required=True, metavar="RUN", help=encoder)
+    add("--out", required=True, metavar="TABLE", help="a parquet file; bad files: TABLE.bad.csv")
+    add("--segments", action="store_true", help="one row a segment instead of a clip")
+    add("--seconds", type=seconds, default=3.0, metavar="S", help="of a segment (default: 3)")
+
+
+def exported(add) -> None:
+    add("encoder", help="an encoder.safetensors, a run's folder, or its name")
+    add("--out", required=True, metavar="FILE", help="model.onnx")
+
+
+def carded(add) -> None:
+    add("--method", type=method, default="ASG", metavar="NAME")
+    add("--out", metavar="FILE", help="a Markdown file (default: print it)")

@@ -4,3 +4,4 @@ from asglib.study.report.checks import LARGEST, ReportError, check
 from asglib.study.report.display import FINDING, audio, figure, finding, markdown, provenance, table
 from asglib.study.report.pages import entries, failed, index, render, title, write_entry
 from asglib.study.report.progress import Progress, duration
+from asglib.study.report.site import site

@@ -1,0 +1,32 @@
+"""The front page over profiles."""
+
+from asglib.study import profiles
+from asglib.study.report import checks, front_page, site
+from asglib.study.report.markup import parse
+
+
+def made(folder, profile):
+    entry = {"name": "12_scorecard", "number": "12", "title": "Scorecard", "status": "ok"}
+    entry |= {"sentence": f"What {profile} found.", "verdicts": {"reproduced": 4, "partly": 1}}
+    front_page.index(folder / profile, [entry], {"profile": profile})
+
+
+def test_it_lists_the_profiles_that_are_evidence_with_their_answers(tmp_path):
+    for profile in ("small", "paper", "smoke"):
+        made(tmp_path, profile)
+    (tmp_path / "notes").mkdir()
+    page = parse(site(tmp_path).read_text())
+    links = [link["href"] for link in page.select("h2 a")]
+    assert links == ["small/index.html", "paper/index.html"]
+    assert [lead.get_text(strip=True) for lead in page.select(".lead")] == [
+        "What small found.",
+        "What paper found.",
+    ]
+    assert len(page.select(".verdicts")) == 2
+    assert profiles.profile("small").standing in page.get_text()
+    assert checks.problems(page, "index.html", len(str(page))) == []
+    assert "@media print" in page.style.text  # it can be printed
+
+
+def test_without_reports_it_says_how_to_make_some(tmp_path):
+    assert "No reports yet" in site(tmp_path).read_text()
