@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asglib.study.profiles import PROFILES
-from asglib.study.report.checks import POLICY, clean
-from asglib.study.report.markup import TEMPLATE, parse, write_text
+from asglib.study.report.checks import POLICY, clean, parse
+from asglib.study.report.pages import TEMPLATE, write_text
 
 
 def site(html_dir: Path) -> Path:
