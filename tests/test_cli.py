@@ -145,6 +145,8 @@ def test_make_hands_its_values_on_as_they_are(make, tmp_path):
     assert make("reproduce") == f"{plain}[]"
     assert make("reproduce", DATA=str(odd)) == f"{plain}[--data][{odd}][]"
     assert make("reproduce", f"DATA={odd}") == f"{plain}[--data][{odd}][]"
+    address = "tcp://head:8786"
+    assert make("reproduce", SCHEDULER=address) == f"{plain}[--scheduler][{address}][]"
     said = make("reproduce", "PROFILE=small; touch planted", "ONLY=05 06; touch planted $(x) *")
     words = "[--only][05][06;][touch][planted][$(x)][*]"
     assert said == f"[-m][asglib][reproduce][--profile][small; touch planted]{words}[]"

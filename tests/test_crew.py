@@ -105,6 +105,18 @@ def test_a_job_that_another_command_has_taken_waits_while_others_are_computed(wo
     assert (workspace.runs / "a-0").exists()
 
 
+def test_an_answer_that_its_worker_took_along_is_awaited_again(workspace):
+    def lost(timeout):
+        raise TimeoutError
+
+    team, awaited = made(workspace, [evaluation("a")]), []
+    job = team.waiting.pop()
+    future = SimpleNamespace(result=lost, add_done_callback=awaited.append)
+    future = type("Hashed", (SimpleNamespace,), {"__hash__": object.__hash__})(**vars(future))
+    team._hear(future, job, None)
+    assert team.begun == {future: job} and awaited == [team.ended.put]
+
+
 @pytest.fixture
 def started(monkeypatch):
     """The worker processes that were started here, in order."""
@@ -219,6 +231,16 @@ def test_a_file_system_without_locks_is_one_sentence(workspace, monkeypatch):
     with pytest.raises(
         cluster.StudyError, match="jobs is on a file system without locks .No locks"
     ):
+        finish(workspace, [evaluation("a")])
+
+
+def test_a_runs_folder_that_one_may_only_read_is_one_sentence(workspace, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    with pytest.raises(cluster.StudyError, match="nothing can be written in .*jobs: give --runs"):
         finish(workspace, [evaluation("a")])
 
 

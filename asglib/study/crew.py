@@ -96,7 +96,9 @@ class Crew:
 
     def _give(self, job: Job, client: Client, lock: Path) -> None:
         order = Order(self.compute, job.runs, self.workspace, job.lock, lock)
-        future = client.submit(perform, order, pure=False)
+        self._await(client.submit(perform, order, pure=False), job)
+
+    def _await(self, future: Future, job: Job) -> None:
         self.begun[future] = job
         future.add_done_callback(self.ended.put)
 
@@ -106,7 +108,9 @@ class Crew:
     def _hear(self, future: Future, job: Job, team: cluster.Team) -> None:
         self.news.pop(job.lock.name, None)
         try:
-            outcomes = future.result()
+            outcomes = future.result(timeout=cluster.ANSWER)
+        except TimeoutError:  # its worker died before the answer was read: computed again
+            self._await(future, job)
         except KilledWorker as error:
             self._killed(job, team.end_of(error.last_worker.name))
         except Unfit as error:
@@ -157,6 +161,8 @@ def witness(folder: Path) -> Iterator[Path]:
     path = folder / f"{socket.gethostname()}-{os.getpid()}.command"
     try:
         with locked(path):
+            if not path.exists():
+                raise StudyError(f"nothing can be written in {folder}: give --runs another folder.")
             yield path
     except OSError as error:
         if error.errno not in NO_LOCKS:
