@@ -144,21 +144,6 @@ def test_many_points_have_no_markers():
     assert few.get_marker() not in ("", "None") and many.get_marker() in ("", "None")
 
 
-def test_heat_maps_share_a_scale():
-    names = ["x", "x_p"]
-    shown = {
-        name: pd.DataFrame([[1.0, s], [s, 1.0]], names, names)
-        for name, s in (("A", 0.5), ("B", -1))
-    }
-    figure = figures.heatmaps(shown, "cosine similarity", -1, 1)
-    for axis, (title, matrix) in zip(panels_of(figure), shown.items()):
-        assert axis.get_title("left") == title
-        assert np.array_equal(axis.collections[0].get_array(), matrix)
-        assert axis.collections[0].get_clim() == (-1, 1)
-        assert [text.get_text() for text in axis.get_yticklabels()] == names
-    assert figure.axes[-1].get_ylabel() == "cosine similarity"
-
-
 def pixels(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

@@ -6,7 +6,7 @@ import pytest
 
 from asglib.data.workspace import Workspace
 from asglib.frontend import LogSpectrogram
-from asglib.study import neighbours
+from asglib.study import questions as neighbours
 from asglib.study.profiles import SMOKE
 
 

@@ -5,7 +5,6 @@ import torch
 
 from asglib import encoder
 from asglib.data.workspace import Workspace
-from asglib.evaluation import SpectrogramControl
 from asglib.study import questions
 from asglib.study.profiles import SMOKE
 
@@ -53,9 +52,3 @@ def test_first_batch_holds_pairs_and_their_moved_pairs(workspace):
         first[:3].flatten(1).sort(1).values, first[3:].flatten(1).sort(1).values
     )  # same cells, moved
     assert not torch.equal(first[:3], first[3:]) and method.encoder.std > 0.5
-
-
-def test_embedding_in_batches_changes_nothing(workspace):
-    x = torch.randn(7, 129, 40, generator=torch.Generator().manual_seed(0))
-    control = SpectrogramControl(FRONTEND)
-    assert torch.allclose(questions.embed(control, x, workspace, batch=3), control.embed(x))

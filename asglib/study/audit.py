@@ -12,13 +12,12 @@ from asglib.study.paper import AVERAGE, ORDERED, SIZED, SLACK, Paper, PaperError
 
 
 def audit(paper: Paper) -> pd.DataFrame:
-    """Every average, stated size, order and repeated number, recomputed from the cells.
+    """Every average, stated size and order, recomputed from the cells.
 
     `agrees`: some unrounded values behind the printed digits satisfy it. `low`, `high`: what those
     digits allow.
     """
-    checks = (_averages, _claims, _printed_twice)
-    lines = [line for check in checks for line in check(paper)]
+    lines = [*_averages(paper), *_claims(paper)]
     columns = ["check", "kind", "source", "printed", "agrees", "note", "recomputed", "low", "high"]
     return pd.DataFrame([(*line, *span) for *line, span in lines], columns=columns)
 
@@ -82,16 +81,3 @@ def _ordered(claim, found: dict[str, Span]) -> tuple[bool, str]:
     ties = ", ".join(name for name, span in found.items() if abs(span.value) < SLACK)
     note = f"holds in {holds} of {len(found)}" + (f", a tie in print: {ties}" if ties else "")
     return holds > len(found) / 2 if claim.kind == "most" else holds == len(found), note
-
-
-def _printed_twice(paper: Paper) -> Iterator[tuple]:
-    """One method, data set and setting must show one number in every table of the same models."""
-    cells = paper.tables[paper.tables["column"] != AVERAGE]
-    other = cells["table"].where(cells["table"].isin(paper.other), "")
-    same = ["method", "set", "setting", other]
-    for (row, column, setting, _), some in cells.groupby(same, sort=False):
-        if len(some) > 1:
-            value, source = some["value"], "tables " + ", ".join(some["table"])
-            span = Span(value.iloc[-1], value.min(), value.max())
-            check, agrees = f"{row} on {column} ({setting})", value.nunique() == 1
-            yield check, "printed twice", source, value.iloc[0], agrees, "", span

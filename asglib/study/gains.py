@@ -19,17 +19,13 @@ def by_length(
     `records` may hold several lengths of one method and seed; `x` is the number of epochs. Each
     task is a column, and so is their average, of the seeds that are whole in all tasks.
     """
-    lengths: dict[int, list] = {}
-    for record in records:
-        if record["kind"] == "evaluation" and record["method"] in pair:
-            lengths.setdefault(record["epochs"], []).append(record)
-    parts = []
-    for epochs, some in sorted(lengths.items()):
-        found = compare(evaluations(some), *pair, list(tasks), **shared)
-        dots = dots_of(" - ".join(pair), found.points, tasks)
-        parts.append(dots.assign(x=epochs))
-    empty = pd.DataFrame(columns=["seed", "column", "value", "row", "x"])
-    return pd.concat(parts, ignore_index=True) if parts else empty
+    mine = [r for r in records if r["kind"] == "evaluation" and r["method"] in pair]
+    parts = [pd.DataFrame(columns=["seed", "column", "value", "row", "x"])]
+    for epochs in sorted({record["epochs"] for record in mine}):
+        some = evaluations([record for record in mine if record["epochs"] == epochs])
+        found = compare(some, *pair, list(tasks), **shared)
+        parts.append(dots_of(" - ".join(pair), found.points, tasks).assign(x=epochs))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def two_intervals(

@@ -41,7 +41,6 @@ class Paper(NamedTuple):
     tables: pd.DataFrame
     claims: pd.DataFrame
     same: dict[str, str]  # printed name: ours
-    other: tuple[str, ...]  # tables of other models under the same names
     reports: dict[str, str]  # table, or "*": the notebook that compares it with ours
 
 
@@ -76,8 +75,7 @@ def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
         told = f"ids must be unique and kinds in {', '.join(KINDS)}; got {unknown}"
         raise PaperError(f"{folder / name / 'claims.csv'}: {told}.")
     tables = tables.assign(bold=tables["bold"] == "True").join(names)
-    other = tuple(about.get("other", ()))
-    return Paper(about["title"], tables, claims, about["same"], other, about["reports"])
+    return Paper(about["title"], tables, claims, about["same"], about["reports"])
 
 
 def papers() -> dict[str, Paper]:

@@ -125,16 +125,6 @@ def means(dots: pd.DataFrame, form: str = "{:.1f}") -> pd.DataFrame:
     return _cells(lines)
 
 
-def plain(values: pd.DataFrame) -> pd.DataFrame:
-    """Numbers [rows, columns] as cells without intervals; NaN is not printed."""
-    lines = []
-    for (row, column), value in values.stack(future_stack=True).items():
-        there = pd.notna(value)
-        cell = Cell(float(value)) if there else Cell(note="not printed")
-        lines.append((row, column, cell, f"{value:.1f}" if there else "–"))
-    return _cells(lines)
-
-
 def printed(
     rows: Mapping[str, tuple[int, str] | None], columns: Sequence[str], setting: str
 ) -> pd.DataFrame:
@@ -143,15 +133,16 @@ def printed(
     The average is the printed one, or computed where a table prints none, so that table 2 can stand
     beside table 4.
     """
-    source, found = paper.read("asg"), {}
+    source, lines = paper.read("asg"), []
     for label, where in rows.items():
         values = [where and paper.cell(source, *where, column, setting) for column in columns]
-        values = pd.Series(values, columns, dtype=float)
-        values[AVERAGE] = values.mean(skipna=False)
+        average = None if None in values else float(np.mean(values))
         if where and paper.averages(source, where[0]):
-            values[AVERAGE] = paper.cell(source, *where, paper.AVERAGE, setting)
-        found[label] = values
-    return plain(pd.DataFrame(found).T)
+            average = paper.cell(source, *where, paper.AVERAGE, setting)
+        for column, value in zip([*columns, AVERAGE], [*values, average]):
+            cell = Cell(note="not printed") if value is None else Cell(value)
+            lines.append((label, column, cell, "–" if value is None else f"{value:.1f}"))
+    return _cells(lines)
 
 
 def similarities(records: Sequence[Mapping]) -> pd.DataFrame:

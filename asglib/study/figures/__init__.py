@@ -1,5 +1,5 @@
-"""All figures: functions of arrays, tables and records that return a matplotlib Figure."""
+"""All figures: functions of arrays and tables that return a matplotlib Figure."""
 
 from asglib.study.figures.results import claims_chart, dot_intervals
 from asglib.study.figures.style import look, looks, theme
-from asglib.study.figures.views import curves, decibels, heatmaps, spectrograms
+from asglib.study.figures.views import curves, decibels, spectrograms

@@ -53,17 +53,6 @@ def _extent(level: np.ndarray, frontend: Frontend) -> tuple[float, float, float,
 
 
 @drawn
-def heatmaps(matrices: Mapping[str, pd.DataFrame], label: str, low: float, high: float) -> Figure:
-    """{title: matrix} side by side on one colour scale from `low` to `high`."""
-    fig, axes = panels(len(matrices), 4.2)
-    for axis, (title, matrix) in zip(axes[0], matrices.items()):
-        sns.heatmap(matrix, ax=axis, vmin=low, vmax=high, cmap="cividis", cbar=False)
-        axis.set_title(title)
-    fig.colorbar(axes[0, 0].collections[0], ax=axes, label=label, aspect=30, pad=0.01)
-    return fig
-
-
-@drawn
 def curves(
     dots: pd.DataFrame, xlabel: str, ylabel: str = "", zero: bool = False, same: bool = True
 ) -> Figure | str:

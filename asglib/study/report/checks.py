@@ -29,6 +29,7 @@ ACTIVE = ("script", "iframe", "frame", "object", "embed", "form", "base", "link"
 ADDRESSES = dict.fromkeys(("srcset", "xlink:href", "poster", "data", "action", "formaction"), "$.")
 ADDRESSES |= {"src": "data:(image|audio)/", "href": r"#|[\w.-]+\.html(#|$)"}
 # Every scheme but the web's may run code. Browsers skip blanks and control characters.
+BLANKS = r"[\x00-\x20]"
 RUNS = re.compile(r"(?!https?:|data:(image|audio)/)[a-z][a-z0-9+.-]*:", re.I)
 WORDS = ("alt", "title", "aria-label")
 # An absolute path and its file name; "and/or", "1/2" and the slashes of an address are none.
@@ -61,17 +62,13 @@ def clean(soup: BeautifulSoup) -> None:
     """Take handlers, addresses that run code and paths of this machine out of a page."""
     for tag in soup.find_all(True):
         for key, value in list(tag.attrs.items()):
-            if key.startswith("on") or (key in ADDRESSES and RUNS.match(_bare(value))):
+            if key.startswith("on") or (key in ADDRESSES and RUNS.match(re.sub(BLANKS, "", value))):
                 del tag[key]
             elif key in WORDS:
                 tag[key] = without_paths(value)
     for text in soup.find_all(string=PATH):
         if text.parent.name != "style":
             text.replace_with(without_paths(text))
-
-
-def _bare(address: str) -> str:
-    return re.sub(r"[\x00-\x20]", "", address)
 
 
 def problems(soup: BeautifulSoup, name: str, size: int) -> list[str]:
