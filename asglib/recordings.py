@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from asglib import audio, evaluation
+from asglib import audio, evaluation, metrics
 from asglib.audio import RATE, AudioError
 from asglib.encoder import Encoder
 from asglib.files import write_atomically
@@ -60,7 +60,6 @@ class Recordings:
         self.told = self.known = len(self.lengths)  # files that parts tell of; when it began
         self.done = BATCH * len(self.parts)  # segments; the last part may have fewer, it ends all
         self.seen = self.calls = 0  # segments and batches that have passed
-        self.owners = np.zeros(0, int)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -104,6 +103,7 @@ class Recordings:
         with tqdm(total=len(self), desc="embedding", unit="file", delay=2) as self.bar:
             found = evaluation.embed(features, self, self.samples, device, batch=BATCH)
         self.owners = found.clip.numpy()
+        self.stops = np.array(self.lengths) / RATE  # s
 
     def _keep(self, features: np.ndarray) -> None:
         told = {
@@ -138,14 +138,14 @@ class Recordings:
     def _table(self, features: np.ndarray, clip: np.ndarray, segments: bool) -> pd.DataFrame:
         """Rows of whole clips from the features [S, D] of their segments and the clip [S]."""
         whole, starts = np.unique(clip, return_index=True)
-        seconds, lengths = self.samples / RATE, np.array(self.lengths) / RATE
+        seconds = self.samples / RATE
         if segments:
             start = (np.arange(len(clip)) - starts[np.searchsorted(whole, clip)]) * seconds
-            stop = np.minimum(start + seconds, lengths[clip])
+            stop = np.minimum(start + seconds, self.stops[clip])
         else:
-            features = np.add.reduceat(features, starts)
-            features /= np.diff([*starts, len(clip)])[:, None].astype(np.float32)
-            clip, start, stop = whole, np.zeros(len(whole)), lengths[whole]
+            position = torch.from_numpy(np.searchsorted(whole, clip))
+            features = metrics.per_clip(torch.from_numpy(features), position, len(whole)).numpy()
+            clip, start, stop = whole, np.zeros(len(whole)), self.stops[whole]
         named = pd.DataFrame({"path": list(map(self.path, clip)), "start": start, "stop": stop})
         columns = [f"h{dim}" for dim in range(features.shape[1])]
         return pd.concat([named, pd.DataFrame(features, columns=columns)], axis=1)
