@@ -174,6 +174,24 @@ def test_loader_processes_that_could_not_pass_on_what_they_read_are_told_before(
         costs.check_loaders([encoder], workspace, 1)
 
 
+def test_runs_share_the_cores_for_the_processes_that_read_audio(wanted, tmp_path, monkeypatch):
+    seen = []
+
+    class NoCrew:
+        def __init__(self, compute, jobs, workspace, size):
+            seen.append((workspace.workers, size))
+
+        def finish(self, progress):
+            return {}
+
+    monkeypatch.setattr(pool, "Crew", NoCrew)
+    monkeypatch.setattr(pool.os, "cpu_count", lambda: 6)
+    two = [wanted["direction"], wanted["spectrogram"]]
+    pool.computed(two, Workspace(None, tmp_path, workers=8), 2, lambda line: None)
+    pool.computed(two, Workspace(None, tmp_path), 2, lambda line: None)
+    assert seen == [(3, 2), (0, 2)]
+
+
 def test_a_long_tmpdir_is_no_matter_without_loaders(workspace, wanted, tmp_path, monkeypatch):
     long = tmp_path / ("x" * 120)
     long.mkdir()

@@ -121,7 +121,7 @@ def profiled(add) -> None:
 
 
 def several(add) -> None:
-    many = "runs or files at a time (default: one a core, or one on a GPU)"
+    many = "runs or files at a time (default: one a core, or one a GPU)"
     add("--workers", type=whole_from(1), metavar="N", help=many)
 
 

@@ -75,6 +75,8 @@ def _compute(
     # one process a core, each with one thread: the same bits on any number of cores; one a GPU
     size = workers or int(os.environ.get("ASG_WORKERS", len(places(workspace.device))))
     size = min(size, len(jobs))
+    loaders = min(workspace.workers, max(1, (os.cpu_count() or 1) // size))
+    workspace = replace(workspace, workers=loaders)
     check_loaders([run for job in jobs for run in job.runs], workspace, size)
     return Crew(compute, jobs, workspace, size).finish(progress)
 
