@@ -46,7 +46,6 @@ class Team:
     """A scheduler's client and workers of this machine, which are started again if they die."""
 
     def __init__(self, address: str):
-        worker.hush()
         try:
             self.client = Client(address, timeout=ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -115,6 +114,7 @@ def opened(
     scheduler: str | None, device: str, size: int | None, folder: Path, command: str = ""
 ) -> Iterator[Team]:
     """`size` workers (0: none of this machine) for a scheduler; without an address, of its own."""
+    worker.hush()
     with ExitStack() as stack:
         if scheduler is None:
             stack.enter_context(dask.config.set(OWN | {"temporary-directory": str(folder)}))

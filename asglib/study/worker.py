@@ -31,6 +31,11 @@ Outcome = tuple[Run, str | None]  # with the reason why it failed
 SOURCES = sorted(Path(__file__).parents[1].rglob("*.py"))
 # the code that this process began with
 LOADED = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
+RARELY = {  # by default these take 2 % of a core in each process
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 computing: list[str] = []  # the command whose job this process computes now
 
 
@@ -131,7 +136,8 @@ class MainThreadPoolExecutor(Executor):
 
 
 def hush() -> None:
-    """Nothing of dask's on standard error: what its workers meet, the crew tells."""
+    """Dask says nothing on standard error, where the crew speaks, and hardly measures itself."""
+    dask.config.set(RARELY)
     for name in [name for name in logging.root.manager.loggerDict if "distributed" in name]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -151,6 +157,5 @@ def serve(scheduler: str, name: str, folder: str) -> None:
         finally:
             executor.shutdown()
 
-    with dask.config.set({"distributed.worker.profile.enabled": False}):
-        threading.Thread(target=asyncio.run, args=[live()], daemon=True).start()
-        executor.run()
+    threading.Thread(target=asyncio.run, args=[live()], daemon=True).start()
+    executor.run()
