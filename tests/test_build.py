@@ -23,7 +23,8 @@ def notebook(folder: Path, name: str, *cells: str, parameters: str = "") -> None
     made += [new_code_cell(parameters, metadata={"tags": ["parameters"]})] if parameters else []
     made += [new_code_cell(source) for source in cells]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=made, metadata=kernel), folder / f"{name}.ipynb")
+    about = kernel | {"title": f"Title of {name}"}
+    nbformat.write(new_notebook(cells=made, metadata=about), folder / f"{name}.ipynb")
 
 
 def finding(number: int, sentence: str = "'Seen.'") -> str:

@@ -49,7 +49,11 @@ def test_a_task_without_clips_has_no_interval_over_clips_and_neither_has_the_ave
     assert found["95 % over test clips"]["fsdd/digit"] != "–"
     assert found.loc[["fsdd/speaker", "average"], "95 % over test clips"].tolist() == ["–", "–"]
     empty = gains.two_intervals(evaluations(rows), ("FT", "NONE"), TASKS)
-    assert set(empty["points"]) == {"not tested"}
+    assert set(empty["points"]) == {"not tested"} and gains.in_words(empty) == "not tested"
+    one = gains.two_intervals(
+        evaluations([clips(6, "ASG", 0), clips(4, "NONE", 0)]), PAIR, TASKS[:1]
+    )
+    assert gains.in_words(one).startswith("+25.0, [") and gains.in_words(one).endswith("(1 seed)")
 
 
 def lengths():

@@ -47,12 +47,13 @@ def html_output(text: str):
 def executed(path: Path, *outputs, cells=()) -> Path:
     """Write an executed notebook whose third cell has these outputs."""
     notebook = new_notebook(
+        metadata={"title": "Two moves"},
         cells=[
             new_markdown_cell("# Two moves\n\nText."),
             new_markdown_cell("## Look\n\n### Closer\n\n## Look"),
             new_code_cell("show(1)", outputs=list(outputs)),
             *cells,
-        ]
+        ],
     )
     for n, cell in enumerate(notebook.cells):
         cell["id"] = f"c{n}"

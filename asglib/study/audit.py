@@ -1,7 +1,5 @@
 """The arithmetic of a paper, recomputed from its own tables."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Iterator
 
@@ -30,17 +28,13 @@ def _averages(paper: Paper) -> Iterator[tuple]:
         yield check, "average", f"table {row.table}", row.value, agrees, "", found
 
 
-def _by_ratio(a: float, b: float) -> float:
-    return 100 * (a / b - 1)
-
-
 def _differences(paper: Paper, claim) -> dict[str, Span]:
     """Lowest minuend - highest subtrahend in each column that has both, as the claim turns it."""
     first, second = (claim.table.split("/") * 2)[:2]
     setting, other = (claim.setting.split("/") * 2)[:2]
     rows, others = claim.minuend.split(";"), claim.subtrahend.split(";")
     pairs = [([row], [row]) for row in rows] if rows == others else [(rows, others)]
-    by = _by_ratio if claim.kind == "relative" else operator.sub
+    by = (lambda a, b: 100 * (a / b - 1)) if claim.kind == "relative" else operator.sub
     found = {}
     for column in claim.columns.split(";"):
         for above, below in pairs:

@@ -1,7 +1,5 @@
 """A paper's tables as it prints them, ours beside or below, and what our tasks rest on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -11,16 +9,7 @@ from asglib.data import index
 from asglib.study import paper
 from asglib.study.tables import AVERAGE, average, scores, wide
 
-COLUMNS = {  # of tables 2 and 3: our task, and the number of classes in section 3.1
-    "LS": ("librispeech/speaker", 251),
-    "SCV1": ("speech_commands_v1/words", 11),
-    "SCV2": ("speech_commands_v2/words", 35),
-    "MS": ("musan/kind", 3),
-    "VC": ("voxceleb1/speaker", 1211),
-    "NS": ("nsynth/family", 11),
-    "AS": ("audioset/events", 527),
-    "ESC": ("esc50/sound", 50),
-}
+COLUMNS = paper.read("asg").tasks
 
 
 def _quoted(rows: pd.DataFrame, keys: list[str], columns: Iterable[str]) -> pd.DataFrame:
@@ -52,18 +41,16 @@ def beside(table: pd.DataFrame, systems: list[str], setting: str) -> pd.DataFram
 
 def used(tasks: Iterable[str], table: pd.DataFrame) -> pd.DataFrame:
     """One line a task ("set/task"): set, metric, classes and clips; "–" is not tested."""
-    lines = {}
-    for task in tasks:
-        name, key = task.split("/")
-        line = {"set": index.DATASETS[name].title, "metric": index.DATASETS[name].tasks[key].metric}
-        for _, row in table[table["key"] == task].head(1).iterrows():
-            counts = row["counts"]
-            line |= {"classes": len(row["classes"]), "train": counts["train"]}
-            line |= {"test": counts["test"], "skipped": len(counts["skipped"])}
-            line |= {"missing": counts["missing"]}
-            line |= {"classes without test clip": ", ".join(counts["absent_from_test"][:5])}
-        lines[task] = line
-    return pd.DataFrame.from_dict(lines, orient="index", dtype=object).rename_axis("task")
+    entries = {task: index.DATASETS[task.split("/")[0]] for task in tasks}
+    found = pd.DataFrame({"set": {task: one.title for task, one in entries.items()}})
+    found["metric"] = [one.tasks[task.split("/")[1]].metric for task, one in entries.items()]
+    rows = table.drop_duplicates("key").set_index("key").reindex(found.index)
+    found["classes"], counts = rows["classes"].str.len(), rows["counts"].astype(object)
+    for name in ("train", "test", "missing"):
+        found[name] = counts.str[name]
+    found["skipped"] = counts.str["skipped"].str.len()
+    found["classes without test clip"] = counts.str["absent_from_test"].str.join(", ")
+    return found.astype(object).rename_axis("task")
 
 
 def printed(

@@ -6,8 +6,6 @@ the records have).
 Numbers are percent, differences points.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

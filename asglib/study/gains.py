@@ -1,7 +1,5 @@
 """One difference, say ASG - NONE, looked at closely: how sure, and after how much training."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -53,7 +51,9 @@ def _limits(cell: Cell, unit: str) -> str:
 
 
 def in_words(intervals: pd.DataFrame) -> str:
-    """The average of `two_intervals`: "+1.2 [-0.1, +2.5] over seeds and ... over test clips"."""
+    """The average of `two_intervals`: "+1.2, [-0.1, +2.5] over seeds and ... over test clips"."""
     line = intervals.loc[AVERAGE]
-    seeds, clips = (f"{line[f'95 % over {what}']} over {what}" for what in ("seeds", "test clips"))
-    return f"{line['points']}, {seeds} and {clips} ({line['seeds']} seeds)"
+    limits = {what: line[f"95 % over {what}"] for what in ("seeds", "test clips")}
+    told = " and ".join(f"{text} over {what}" for what, text in limits.items() if text != "–")
+    count = "(1 seed)" if line["seeds"] == 1 else f"({line['seeds']} seeds)"
+    return f"{line['points']}, {told} {count}" if told else line["points"]

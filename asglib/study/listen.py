@@ -1,7 +1,5 @@
 """How a moved spectrogram sounds (paper section 2.2): the wave that has it, exactly or nearly."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

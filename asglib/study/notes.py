@@ -1,7 +1,5 @@
 """What a reader of a table must be told of the records behind it, each thing once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

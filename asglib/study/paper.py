@@ -42,6 +42,7 @@ class Paper(NamedTuple):
     claims: pd.DataFrame
     same: dict[str, str]  # printed name: ours
     reports: dict[str, str]  # table, or "*": the notebook that compares it with ours
+    tasks: dict[str, list]  # column: our task, and how many classes the paper says it has
 
 
 class Span(NamedTuple):
@@ -75,7 +76,8 @@ def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
         told = f"ids must be unique and kinds in {', '.join(KINDS)}; got {unknown}"
         raise PaperError(f"{folder / name / 'claims.csv'}: {told}.")
     tables = tables.assign(bold=tables["bold"] == "True").join(names)
-    return Paper(about["title"], tables, claims, about["same"], about["reports"])
+    named = about["same"], about["reports"], about.get("tasks", {})
+    return Paper(about["title"], tables, claims, *named)
 
 
 def papers() -> dict[str, Paper]:

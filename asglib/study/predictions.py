@@ -1,7 +1,5 @@
 """What the hypothesis predicts for the embedded corpus, move by move and factor by factor (2.2)."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from asglib.study.tables import differences

@@ -1,7 +1,5 @@
 """Records published as one table, and README's scorecard made from nothing else."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -70,7 +68,6 @@ def readme(path: Path) -> str:
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
-    waiting, rest = (found["measurable"] & ~shown).sum(), (~found["measurable"]).sum()
     lines = [
         f"Profile `{profile.name}`, {seeds(table)}, {sound} records. {profile.standing}",
         *set_aside(records),
@@ -79,9 +76,8 @@ def readme(path: Path) -> str:
         "|---|---|---|---|",
         *(_row(line) for line in found[shown].itertuples()),
         "",
-        f"Not tested: {waiting} claims whose runs are not among these records, and {rest} that "
-        "have no number or are about systems that the study does not run; the scorecard names "
-        f"each. In all: {counts(found['verdict'])}.",
+        f"In all {len(found)} claims: {counts(found['verdict'])}. Not tested are those whose runs "
+        "are not among these records or are not made here; the scorecard names each.",
         "",
         levels(table, profile),
     ]

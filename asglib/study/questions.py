@@ -1,8 +1,7 @@
 """Clips and encoders looked at one by one: notebooks 01 to 04 (section 1, figures 1 to 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -154,9 +153,11 @@ def neighbours(
     systems: dict[str, nn.Module], profile: Profile, workspace: Workspace, limit: int = 512
 ) -> Neighbours:
     """Nearest neighbours among test clips of the first of the profile's sets that is there."""
-    sets = [*(task.split("/")[0] for task in profile.tasks), "toy"]
-    name = next(name for name in sets if _there(name, workspace))
-    corpus, nearest = load(name, workspace), {}
+    for name in [*(task.split("/")[0] for task in profile.tasks), "toy"]:
+        with suppress(DataError):
+            corpus = load(name, workspace)
+            break
+    nearest = {}
     rows = corpus.rows[corpus.rows.split == "test"]
     rows = rows.iloc[np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
     clips, device = corpus.clips(rows), torch.device(workspace.device)
@@ -170,11 +171,3 @@ def neighbours(
     factors = [task.label for task in DATASETS[name].tasks.values() if not task.multi_label]
     labels = rows.iloc[clips.keep[decoded.numpy()]][factors].reset_index(drop=True)
     return Neighbours(name, labels, nearest)
-
-
-def _there(name: str, workspace: Workspace) -> bool:
-    try:
-        load(name, workspace)
-    except DataError:
-        return False
-    return True

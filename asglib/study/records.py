@@ -1,7 +1,5 @@
 """Records: read, published as one table, and made into the rows of a study's tables."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

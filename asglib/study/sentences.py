@@ -1,7 +1,5 @@
 """Sentences that notebooks make of cells, verdicts and numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import pandas as pd

@@ -4,8 +4,6 @@ Two sources of chance are kept apart: pretraining seeds (t intervals over seeds)
 the test clips (a bootstrap in whole groups, where clips share a speaker or a recording).
 """
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -5,8 +5,6 @@
 too. The average of a system or of a difference is the last column.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -45,10 +43,9 @@ def scores(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Systems by tasks ("set/task") in percent: (cells, dots).
 
-    systems: methods, or {label: what comparison.choose takes}; `shared` holds for all. n >= 2
-    seeds: a t interval; one seed: a bootstrap over its test clips, and no interval for a metric
-    that is no mean over clips. The average is only given over all columns, for the seeds that are
-    whole in them; otherwise it says how many of the columns there are.
+    systems: methods, or {label: what comparison.choose takes}; `shared` holds for all. One seed
+    has a bootstrap over its test clips, if its metric is a mean over clips. The average is over
+    all columns, for the seeds that are whole in them; else it says how many columns there are.
     """
     named = systems if isinstance(systems, Mapping) else dict(zip(systems, systems))
     shared |= {"setting": setting}

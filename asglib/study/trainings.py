@@ -1,7 +1,5 @@
 """What pretrainings were and cost, and whether they collapsed: from their records alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

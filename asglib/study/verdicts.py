@@ -1,7 +1,5 @@
 """Claims judged: one rule, read from the interval of a difference alone (D36)."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import NamedTuple
 

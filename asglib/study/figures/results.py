@@ -1,11 +1,7 @@
-"""Scores, differences and claims as pictures (paper tables 2 to 6).
+"""Scores, differences and claims as pictures (paper tables 2 to 6), of cells and dots.
 
-Numbers come as two tables. `cells` has a line for each row and column of a picture: row, column,
-mean, low, high, n, unit, note, text. `dots` has a line for each seed of a cell: row, column, seed,
-value.
+`cells` and `dots` are those of study.tables.
 """
-
-from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -73,8 +69,7 @@ def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str) ->
         style = {"hue": "row", "palette": palette, "alpha": 0.75, "legend": False}
         sns.scatterplot(seeds, x="value", y="y", s=14, ax=axis, gid="seeds", **style)
     for cell in shown[shown["mean"].isna()].itertuples():
-        why = "no interval" if cell.n else "not tested"
-        why = cell.note if cell.note in SHORT else why
+        why = cell.note if cell.note in SHORT else "no interval" if cell.n else "not tested"
         middle = {"transform": axis.get_yaxis_transform(), "ha": "center", "va": "center"}
         axis.text(0.5, cell.y, why, fontsize=8, color=GUIDE["color"], **middle)
     _name_rows(axis, rows)
@@ -113,8 +108,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     if shown.empty:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
-    palette = {word: hue for word, (hue, _) in VERDICTS.items()}
-    markers = {word: marker for word, (_, marker) in VERDICTS.items()}
+    palette, markers = (dict(zip(VERDICTS, part)) for part in zip(*VERDICTS.values()))
     fig, ((axis,),) = panels(1, 1.2 + 0.36 * len(shown))
     _intervals(axis, shown, "verdict", palette, markers)
     for word in dict.fromkeys(shown["verdict"]):

@@ -1,7 +1,5 @@
 """One look for every figure: the theme, and a colour and a marker for every system."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import wraps

@@ -1,7 +1,5 @@
 """Clips, matrices and curves (paper figures 1 to 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

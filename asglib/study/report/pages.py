@@ -43,10 +43,8 @@ def markdown_to_html(text: str) -> str:
 
 
 def title(notebook: nbformat.NotebookNode, fallback: str) -> str:
-    """Return a notebook's metadata.title, else its first H1, else the fallback."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    heading = re.search(r"^# +(.+?)\s*$", text, re.M)
-    return notebook.metadata.get("title") or (heading[1] if heading else fallback)
+    """Return a notebook's metadata.title, else the fallback."""
+    return notebook.metadata.get("title") or fallback
 
 
 def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,17 +156,21 @@ def entries(out_dir: Path, notebooks: Iterable[tuple[str, str]]) -> list[dict[st
 
 
 def _write_page(path: Path, provenance: Mapping[str, Any], **parts: Any) -> None:
+    shown = [EMPTY | entry for entry in parts.pop("entries")]
+    for entry in shown:
+        entry["took"] = "" if entry["seconds"] is None else duration(entry["seconds"])
+        entry["page"] = (path.parent / f"{entry['name']}.html").is_file()
+    fill(path, "entries.html.j2", entries=shown, **_about(provenance), **parts)
+
+
+def fill(path: Path, template: str, **values: Any) -> None:
+    """Write a page from a template, with its style and policy."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(TEMPLATE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters["markdown2html"] = markdown_to_html
-    shown = [EMPTY | entry for entry in parts.pop("entries")]
-    for entry in shown:
-        entry["took"] = "" if entry["seconds"] is None else duration(entry["seconds"])
-        entry["page"] = (path.parent / f"{entry['name']}.html").is_file()
-    css = (TEMPLATE / "style.css").read_text()
-    template = environment.get_template("entries.html.j2")
-    soup = parse(template.render(entries=shown, css=css, **_about(provenance), **parts))
+    shared = {"css": (TEMPLATE / "style.css").read_text(), "policy": POLICY}
+    soup = parse(environment.get_template(template).render(shared | values))
     clean(soup)
     write_text(path, str(soup))

@@ -1,7 +1,5 @@
 """How far a long step is, on one line: on a terminal, and in a log file."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time
