@@ -46,7 +46,7 @@ def test_every_number_of_asg_is_there_once():
     counts = {"2": 61, "3": 30, "4": 30, "5": 24, "6": 10}
     assert tables.groupby("table").size().to_dict() == counts
     bold = {"2": 19, "3": 15, "4": 6, "5": 12, "6": 4}
-    assert tables.groupby("table")["bold"].sum().to_dict() == bold
+    assert (tables["bold"] == "True").groupby(tables["table"]).sum().to_dict() == bold
     assert set(tables["setting"]) == {"frozen", "fine-tuned"}
     assert set(tables["rounding"]) == {0.05}
 
@@ -55,7 +55,7 @@ def test_table_4_cell_by_cell():
     columns = ["LS", "SCV1", "SCV2", "VC", "NS", "Average"]
     for row, values in TABLE_4.items():
         assert tuple(cell(ASG, 4, row, column, "frozen") for column in columns) == values
-    bold = ASG.tables[(ASG.tables["table"] == "4") & ASG.tables["bold"]]
+    bold = ASG.tables[(ASG.tables["table"] == "4") & (ASG.tables["bold"] == "True")]
     best = {"LS": "FF", "SCV1": "FT", "SCV2": "FT", "VC": "FF", "NS": "FT", "Average": "FT"}
     assert dict(zip(bold["column"], bold["row"])) == best
 

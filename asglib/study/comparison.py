@@ -1,9 +1,7 @@
 """One system - another, paired by seed or by clip (the differences of sections 3.3 to 3.5).
 
-A system is a method's name, "ASG@frontend=mel", or a dict ({"method": "ASG", "frontend": "mel"}),
-which override what is shared: setting, and front end, encoder and corpus (None: the only one that
-the records have).
-Numbers are percent, differences points.
+A system is a method's name, "ASG@frontend=mel", or a dict ({"method": "ASG", "frontend": "mel"}).
+It overrides what is shared: setting, front end, encoder, corpus (None: the only one that is there).
 """
 
 from typing import NamedTuple
@@ -115,9 +113,9 @@ def bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seeds: l
         clips = clips.assign(points=clips.get("points_x", 0) - clips.get("points_y", 0))
     counts = clips.groupby("key")[["seed", "group"]].nunique()
     drawn = counts.index[(counts["seed"] == len(seeds)) & (counts["group"] > 1)]
-    lacking = ", ".join(key for key in keys if key not in drawn)
-    why = f"no interval from one seed for {lacking} (no clips recorded, or under 2 groups)"
-    note = why if lacking else ""
+    lacking, note = ", ".join(key for key in keys if key not in drawn), ""
+    if lacking:
+        note = f"no interval from one seed for {lacking} (no clips recorded, or under 2 groups)"
     if drawn.empty:
         return Cell(n=len(seeds), note=note)
     whose = ["data_set", "key", "group", "clip", "part"]
@@ -201,6 +199,5 @@ def describe(cell: Cell) -> str:
     """'+1.3 [+0.2, +2.4], 3 seeds', or the reason why there is none."""
     if not cell.unit:
         return cell.note or "not tested"
-    seeds = f"{cell.n} seeds"
-    count = seeds if cell.unit == "seeds" else f"1 seed, {cell.groups} groups of clips"
+    count = f"{cell.n} seeds" if cell.unit == "seeds" else f"1 seed, {cell.groups} groups of clips"
     return f"{cell.mean:+.1f} [{cell.low:+.1f}, {cell.high:+.1f}], {count}"

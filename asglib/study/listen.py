@@ -8,10 +8,9 @@ from asglib.config import ConfigError, Frontend
 
 HOW = {
     "FT": "the wave backwards, turned about the middle of a frame",
-    "FF": "every second sample with its sign changed (the wave times (-1)^n), which mirrors the "
-    "spectrum",
+    "FF": "every second sample with its sign changed (the wave times (-1)^n)",
     "SF": "resynthesised: the complex short-time spectrum scrolled by the same number of bins, "
-    "phases kept but turned as far as the new frequency turns from frame to frame, and inverted",
+    "phases turned as far as the new frequency turns from frame to frame, and inverted",
     "ST": "the wave moved around in a circle by length times hop samples",
 }
 

@@ -15,10 +15,7 @@ NEAR = 0.9  # of the loss of guessing: a supervised model above it has hardly le
 
 def notes(records: list[dict]) -> list[str]:
     """Broken records, undefined metrics, absent classes, skipped and missing clips, rows that
-    differ in data, code or recipe, failed encoders.
-
-    Evaluation records make the tables; pretraining records beside them tell of the encoders.
-    """
+    differ in data, code or recipe; of pretraining records, encoders that failed."""
     table = evaluations(records)
     told = set_aside(records)
     if table.empty:

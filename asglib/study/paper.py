@@ -75,7 +75,7 @@ def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
     if unknown or claims["id"].duplicated().any():
         told = f"ids must be unique and kinds in {', '.join(KINDS)}; got {unknown}"
         raise PaperError(f"{folder / name / 'claims.csv'}: {told}.")
-    tables = tables.assign(bold=tables["bold"] == "True").join(names)
+    tables = tables.join(names)
     named = about["same"], about["reports"], about.get("tasks", {})
     return Paper(about["title"], tables, claims, *named)
 

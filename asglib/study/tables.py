@@ -127,8 +127,7 @@ def printed(
 ) -> pd.DataFrame:
     """The numbers of ASG's paper as cells: {label: (table, method)}, None: not printed.
 
-    The average is the printed one, or computed where a table prints none, so that table 2 can stand
-    beside table 4.
+    The average is the printed one, or computed where a table prints none.
     """
     source, lines = paper.read("asg"), []
     for label, where in rows.items():

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from asglib.study.figures.style import GUIDE, TICK, Picture, drawn, looks, one_legend, panels
+from asglib.study.figures.style import GUIDE, Picture, drawn, looks, one_legend, panels
 
 VERDICTS = {  # colour and marker: told apart without colour too
     "reproduced": ("#029E73", "o"),
@@ -114,7 +114,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")
     stated = {"color": "black", "label": "stated by the paper", "gid": "stated"}
-    axis.scatter(shown["stated"], shown["y"], **TICK | {"s": 150}, **stated)
+    axis.scatter(shown["stated"], shown["y"], marker="|", s=150, linewidth=2.5, **stated)
     axis.axvline(0, linestyle=":", **GUIDE)
     _name_rows(axis, _in_words(shown))
     axis.tick_params(axis="y", labelsize=8)

@@ -16,7 +16,6 @@ from asglib.study.profiles import ABLATION
 MAIN = (*ABLATION, "Sup.", *reversed(CONTROLS))  # these have the clearest looks
 OTHER = "#444444"  # a row that belongs to no system
 GUIDE = {"color": "#666666", "linewidth": 1}  # lines to read a figure by
-TICK = {"marker": "|", "s": 250, "linewidth": 2.5}  # a value to compare with
 # seaborn's colour-blind safe palette in our order, without its two colours too pale for white.
 HUES = [sns.color_palette("colorblind")[number] for number in (7, 9, 1, 2, 3, 4, 0, 5)]
 STARS = [(points, 1, 0) for points in (4, 3, 6, 8)]
