@@ -2,8 +2,7 @@
 
 import pytest
 
-from asglib.study.audit import audit
-from asglib.study.paper import read
+from asglib.study.paper import audit, read
 
 ASG = read("asg")
 

@@ -29,11 +29,8 @@ def by_length(
 def two_intervals(
     table: pd.DataFrame, pair: tuple, columns: Sequence[str], **shared
 ) -> pd.DataFrame:
-    """A difference by task and on average, in points, with its two sources of chance.
-
-    Over seeds: had others been drawn, on these clips (a t interval). Over clips: had other test
-    clips been drawn, in whole groups, with these seeds (a bootstrap).
-    """
+    """A difference by task and on average, in points: a t interval over seeds, on these clips, and
+    a bootstrap over whole groups of test clips, with these seeds."""
     found = compare(table, *pair, list(columns), **shared)
     clips = over_clips(table, *pair, list(columns), **shared)
     lines = []

@@ -133,10 +133,8 @@ class Neighbours(NamedTuple):
     def agreement(self) -> pd.DataFrame:
         """By method and factor, the percent of clips whose nearest neighbour has the same label;
         by chance as many as other clips have it."""
-        found = {
-            method: [(of.to_numpy() == of.to_numpy()[near]).mean() for _, of in self.labels.items()]
-            for method, near in self.nearest.items()
-        }
+        labels = self.labels.to_numpy()
+        found = {m: (labels == labels[near]).mean(axis=0) for m, near in self.nearest.items()}
         counts = [of.value_counts() for _, of in self.labels.items()]
         pairs = len(self.labels) * (len(self.labels) - 1)
         found["chance"] = [(count * (count - 1)).sum() / pairs for count in counts]

@@ -22,10 +22,11 @@ def systems(records: Sequence[Mapping], methods: Iterable[str]) -> pd.DataFrame:
     lines = {}
     for method, mine in _by_method(records, methods).items():
         first = mine[0]
-        named = {"encoder": "encoder", "frontend": "input", "corpus": "corpus", "clips": "clips"}
-        named |= {"too_short": "too short", "epochs": "epochs"}
+        same = {name: first[name] for name in ("encoder", "corpus", "clips", "epochs")}
         lost = sum(bool(record.get("collapsed")) for record in mine)
-        lines[method] = {title: first[name] for name, title in named.items()} | {
+        lines[method] = same | {
+            "input": first["frontend"],
+            "too short": first["too_short"],
             "loss": _mean(record["final_loss"] for record in mine),
             "spread": _mean(record["measured"]["spread"][-1] for record in mine),
             "ranked first": _mean(record.get("seen", {}).get("ranked") for record in mine),

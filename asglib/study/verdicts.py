@@ -150,8 +150,7 @@ def _stated(claim) -> str:
 def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
     """Each claim with the paper's number, ours with its interval, the verdict and what limits it.
 
-    low, mean, high: ours as numbers, in points, turned so that above 0 is as claimed; NaN where
-    nothing is measured. The profile says which corpora are "main", "first" and "second".
+    low, mean, high: ours as numbers, in points, turned so that above 0 is as claimed; NaN: none.
     """
     lines = []
     for claim in claims.itertuples():

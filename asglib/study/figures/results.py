@@ -1,7 +1,4 @@
-"""Scores, differences and claims as pictures (paper tables 2 to 6), of cells and dots.
-
-`cells` and `dots` are those of study.tables.
-"""
+"""Scores, differences and claims as pictures, of the cells and dots of study.tables."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
