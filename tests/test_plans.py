@@ -41,6 +41,15 @@ def test_fine_tuning_is_planned_where_a_paper_does_it():
     assert methods("audio2vec", SMALL, "fine-tuned") == {"untrained A2V"}
 
 
+def test_folded_tasks_are_tested_by_all_folds_when_frozen_and_by_one_part_when_fine_tuned():
+    frozen = plans.evaluations(SMALL, "ASG", SMALL.tasks)
+    folded = {f"{e.data_set}/{e.task}" for e in frozen if e.training.folds}
+    assert folded == {"esc50/sound", "ravdess/emotion"}
+    tuned = plans.evaluations(SMALL, "ASG", ("esc50/sound",), "fine-tuned")
+    assert {e.training for e in tuned} == {SMALL.fine_tuning}
+    assert not any(e.training.folds for e in plans.everything(PROFILES["paper"]))
+
+
 def test_one_seed_and_few_systems_in_smoke():
     for plan in (*NAMES.values(), "systems"):
         assert {e.seed for e in plans.PLANS[plan](SMOKE)} == {0}
@@ -69,7 +78,9 @@ def test_a_system_is_found_as_its_records_name_it(method):
 
 
 def test_what_needs_seconds_of_sound_says_on_what_it_was_trained():
-    labels = list(plans.systems_of(SMALL, "audio2vec"))
+    elsewhere = {name: {**SMALL.recipes[name], "corpus": "esc50"} for name in systems.SLICED}
+    profile = replace(SMALL, recipes=SMALL.recipes | elsewhere)
+    labels = list(plans.systems_of(profile, "audio2vec"))
     sliced = [f"{name}, esc50" for name in systems.SLICED]
     assert labels[:3] == ["spectrogram", "untrained", "untrained A2V"] and set(sliced) < set(labels)
     assert "Triplet" in labels and labels[-2:] == ["NONE", "ASG"]

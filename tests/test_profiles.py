@@ -32,7 +32,7 @@ def test_a_profile_is_a_value():
 
 def test_the_first_screen_says_what_a_profile_is_worth():
     assert PAPER.standing == "The paper's own configuration."
-    assert SMALL.standing.startswith("What differs from the paper: three small open corpora")
+    assert SMALL.standing.startswith("What differs from the paper: a pool of open sounds")
     assert SMOKE.standing.startswith("**No evidence for the paper's claims.** What differs")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from asglib.config import SENSITIVITY, SETTINGS, Evaluation, Frontend, Pretraining
+from asglib.config import SENSITIVITY, SETTINGS, Downstream, Evaluation, Frontend, Pretraining
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.study import systems
@@ -49,7 +49,6 @@ def evaluations(
     corpus: str | None = None,
 ) -> list[Evaluation]:
     """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder."""
-    training = profile.fine_tuning if setting == "fine-tuned" else profile.frozen
     found = []
     for seed in profile.seeds:
         pre, frontend = None, front_end(profile, mel)
@@ -57,9 +56,20 @@ def evaluations(
             pre = pretraining(profile, method, seed, mel, corpus)
             frontend = pre.frontend
         found += [
-            Evaluation(pre, *task.split("/"), setting, training, seed, frontend) for task in tasks
+            Evaluation(
+                pre, *task.split("/"), setting, downstream(profile, task, setting), seed, frontend
+            )
+            for task in tasks
         ]
     return found
+
+
+def downstream(profile: Profile, task: str, setting: str) -> Downstream:
+    """How "set/task" is trained on: frozen by all its folds where the profile does that (D54)."""
+    if setting == "fine-tuned":
+        return profile.fine_tuning
+    folds = setting == "frozen" and task in profile.folded
+    return replace(profile.frozen, folds=True) if folds else profile.frozen
 
 
 def controls(
