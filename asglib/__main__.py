@@ -75,6 +75,7 @@ def reproduce(options: argparse.Namespace) -> int:
         table = forecast.forecast(runs, workspace, options.views_per_second)
         print(table.to_string(index=False, float_format="{:.2f}".format))
         print(forecast.summary(table))
+        print(forecast.memory_of(runs))
         return 0
     if options.scheduler:
         os.environ["ASG_SCHEDULER"] = options.scheduler  # the kernels of notebooks hear it too

@@ -46,13 +46,16 @@ def fit(config: Pretraining, network: nn.Module, device: torch.device, world: in
 def forecast(config: Pretraining, amp: bool) -> tuple[float, float]:
     """Bytes that a step of all processes together keeps: plain, and recomputing.
 
-    Recomputing, the largest block is there in whole while it is computed again.
+    Recomputing, the largest block is there in whole while it is computed again. Both are the same
+    for a network that is not recomputed.
     """
     views, samples = config.batch * config.settings.views, config.settings.samples(config)
-    plain = encoder.build(config.encoder, config.frontend)
-    kept, largest = bytes_a_view(plain, samples, amp)
-    recompute(plain.network)
-    return views * kept, views * (bytes_a_view(plain, samples, amp)[0] + largest)
+    built = encoder.build(config.encoder, config.frontend)
+    plain, largest = bytes_a_view(built, samples, amp)
+    if not isinstance(built.network, ResNet):
+        return views * plain, views * plain
+    recompute(built.network)
+    return views * plain, views * (bytes_a_view(built, samples, amp)[0] + largest)
 
 
 def recompute(network: nn.Module) -> None:

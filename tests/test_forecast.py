@@ -65,3 +65,15 @@ def test_hours_follow_the_views_that_a_method_says_it_encodes(tmp_path):
     hours = table.set_index("run").hours["pretrain ASG linear, seed 0"]
     assert hours == pytest.approx(4 * 512 * steps / 1000 / 3600)
     assert forecast.forecast([], workspace).empty  # of a notebook that needs no run
+
+
+def test_the_largest_step_of_each_encoder_is_told_with_its_bytes(monkeypatch):
+    sizes = {"ASG": (3 * 2**30, 2**30), "COLA": (2**30, 2**30)}
+    monkeypatch.setattr(forecast.memory, "forecast", lambda run, amp: sizes[run.method])
+    runs = [
+        plans.evaluations(PAPER, method, ("esc50/sound",))[0] for method in ("NONE", "ASG", "COLA")
+    ]
+    assert forecast.memory_of(runs).splitlines() == [
+        "resnet50: a step of ASG, batch 512, keeps 3.0 GiB, 1.0 GiB where it is recomputed",
+        "efficientnet_b0: a step of COLA, batch 128, keeps 1.0 GiB",
+    ]

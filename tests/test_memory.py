@@ -80,6 +80,11 @@ def test_the_papers_batch_fits_one_card_of_80_gb():
 FITS_RECOMPUTED = memory.forecast(small(), False)[1] * 1.2 / 2**30
 
 
+def test_a_network_that_is_not_recomputed_says_so():
+    plain, again = memory.forecast(replace(small(), encoder="audio2vec", frames=64), False)
+    assert plain == again > 0
+
+
 class Device:
     """What `fit` asks of a GPU."""
 

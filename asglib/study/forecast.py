@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from asglib import memory
 from asglib.audio import RATE
 from asglib.config import Evaluation, Pretraining
 from asglib.data.clips import CACHE_LIMIT
@@ -86,6 +87,25 @@ def states(tables: dict[str, pd.DataFrame]) -> str:
         for name, table in tables.items()
     }
     return pd.DataFrame(rows).T.rename_axis("notebook").to_string()
+
+
+def memory_of(evaluations: list[Evaluation]) -> str:
+    """A line an encoder: the bytes that its largest step keeps, plain and recomputing, in bf16."""
+    largest: dict[str, Pretraining] = {}
+    for run in dict.fromkeys(e.pretraining for e in evaluations if e.pretraining):
+        if run.epochs and _samples(run) > _samples(largest.get(run.encoder)):
+            largest[run.encoder] = run
+    lines = []
+    for name, run in largest.items():
+        plain, recomputed = (f"{size / 2**30:.1f} GiB" for size in memory.forecast(run, True))
+        again = f", {recomputed} where it is recomputed" if recomputed != plain else ""
+        lines.append(f"{name}: a step of {run.method}, batch {run.batch}, keeps {plain}{again}")
+    return "\n".join(lines)
+
+
+def _samples(run: Pretraining | None) -> int:
+    """Of all views of a step."""
+    return run.batch * run.settings.views * run.settings.samples(run) if run else 0
 
 
 def summary(table: pd.DataFrame) -> str:
