@@ -17,6 +17,17 @@ class ExportError(ValueError):
     """An export that cannot be made, in one sentence."""
 
 
+class Whole(torch.nn.Module):
+    """An encoder without its case of a batch of one, which a graph of any batch cannot have."""
+
+    def __init__(self, encoder: Encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        return self.encoder.embed(self.encoder.spectrogram(waves))
+
+
 def export(encoder: Encoder, path: Path | str) -> None:
     """Writes one ONNX file, waves [batch, samples] at 16 kHz -> embeddings [batch, D].
 
@@ -29,7 +40,7 @@ def export(encoder: Encoder, path: Path | str) -> None:
     free = torch.export.Dim("batch", min=1), torch.export.Dim("samples", min=1024)
     waves = torch.randn(2, 48_000, generator=torch.Generator().manual_seed(0))
     program = torch.onnx.export(
-        encoder.cpu().eval(),
+        Whole(encoder).cpu().eval(),
         (waves,),
         input_names=["waves"],
         output_names=["embeddings"],
