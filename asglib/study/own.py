@@ -28,12 +28,12 @@ def clip(path: Path | str) -> Tensor:
     return torch.from_numpy(audio.pad(wave, audio.RATE // 10))  # as much as a front end needs
 
 
+@torch.no_grad()
 def nearest(wave: Tensor, encoder: Encoder, workspace: Workspace, count: int = 5) -> pd.DataFrame:
     """The embedded corpus' test clips nearest to [N] by cosine: their factors, best first."""
     waves, rows = questions.toy_clips(workspace, "test")
-    both = (encoder.frontend(x.to(workspace.device)) for x in (wave[None], waves))
-    h = [questions.embed(encoder, spectrograms, workspace) for spectrograms in both]
-    cosine = F.cosine_similarity(*h)
+    mine, theirs = (encoder(x.to(workspace.device)).cpu() for x in (wave[None], waves))
+    cosine = F.cosine_similarity(mine, theirs)
     best = cosine.topk(count)
     found = rows.iloc[best.indices.numpy()][["pattern", "register", "direction", "order"]]
     return found.assign(cosine=best.values.numpy()).reset_index(names="clip")
