@@ -10,14 +10,17 @@ from asglib.study.report.pages import fill
 def site(html_dir: Path) -> Path:
     """Write index.html over the profiles that are there and are evidence; return its path.
 
-    Each stands with what its own index found: the answer in words, and the verdicts.
+    Each stands with what its own index says: the answer, the verdicts, and what differs from the
+    paper, which may be another version's than today's.
     """
     shown = []
     for name, profile in PROFILES.items():
         page = Path(html_dir) / name / "index.html"
         if profile.evidence and page.is_file():
-            found = parse(page.read_text(encoding="utf-8")).select(".answer .lead, .verdicts")
-            shown.append((name, profile.standing, "\n".join(map(str, found))))
+            index = parse(page.read_text(encoding="utf-8"))
+            found = index.select(".answer .lead, .verdicts")
+            said = [p.get_text() for p in index.select("p") if "from the paper" in p.get_text()]
+            shown.append((name, said[0] if said else "", "\n".join(map(str, found))))
     path = Path(html_dir) / "index.html"
     fill(path, "site.html.j2", profiles=shown)
     return path
