@@ -32,7 +32,7 @@ def sounds(files: Iterable[Path | str]) -> list[Path]:
         inside = [given]
         if given.is_dir():
             inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SOUNDS)
-            inside = [path for path in inside if path.is_file() and path.name[0] != "."]
+            inside = [path for path in inside if _file(path) and path.name[0] != "."]
             if not inside:
                 ends = ", ".join(sorted(SOUNDS))
                 raise EmbeddingError(f"{given}: no sound is in this folder; {ends} are read.")
@@ -40,6 +40,11 @@ def sounds(files: Iterable[Path | str]) -> list[Path]:
     if not found:
         raise EmbeddingError("no files are given; name sounds, or folders that hold some.")
     return list(found)
+
+
+def _file(path: Path) -> bool:
+    """A file, or a link to one that is gone, which is a bad file; neither a folder nor a pipe."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 class Recordings:

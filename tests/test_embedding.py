@@ -248,3 +248,13 @@ def test_another_command_on_the_same_table_is_told(encoder, folder, tmp_path, mo
 
 def test_the_sounds_are_those_of_the_study():
     assert recordings.SOUNDS == listing.AUDIO and embedding.SECONDS == 3.0
+
+
+def test_a_link_that_leads_nowhere_is_a_bad_file(encoder, tmp_path):
+    write(tmp_path / "there.wav", tone(440, 0.5))
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.wav").mkdir()
+    table = asglib.embed([tmp_path], encoder)
+    assert table.path.tolist() == [str(tmp_path / "there.wav")]
+    (bad,) = table.attrs["bad"]
+    assert bad["path"] == str(tmp_path / "gone.wav") and "cannot be decoded" in bad["reason"]
