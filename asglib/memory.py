@@ -68,10 +68,10 @@ def recompute(network: nn.Module) -> None:
         return
     for block in network.modules():
         if isinstance(block, (BasicBlock, Bottleneck)):
-            block.forward = _twice(block.forward, block)
+            block.forward = _twice(block.forward, lambda block=block: [block])
     stem = _twice(
         lambda x: network.maxpool(network.act1(network.bn1(network.conv1(x)))),
-        nn.ModuleList([network.conv1, network.bn1]),
+        lambda: [network.conv1, network.bn1],  # as they are then: several GPUs put others there
     )
 
     def features(x: Tensor) -> Tensor:
@@ -83,18 +83,20 @@ def recompute(network: nn.Module) -> None:
     network.forward_features = features
 
 
-def _twice(forward: Callable[[Tensor], Tensor], block: nn.Module) -> Callable[[Tensor], Tensor]:
-    return partial(checkpoint, forward, use_reentrant=False, context_fn=partial(_contexts, block))
+def _twice(forward: Callable[[Tensor], Tensor], parts: Callable) -> Callable[[Tensor], Tensor]:
+    """`forward`, computed again in the backward; then the statistics of `parts()` do not count."""
+    contexts = partial(_contexts, parts)
+    return partial(checkpoint, forward, use_reentrant=False, context_fn=contexts)
 
 
-def _contexts(block: nn.Module):
-    """Of the first computation, and of the second, whose batch statistics do not count again."""
-    return nullcontext(), _statistics_kept(block)
+def _contexts(parts: Callable):
+    return nullcontext(), _statistics_kept(parts)
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module):
-    layers = [layer for layer in block.modules() if isinstance(layer, _BatchNorm)]
+def _statistics_kept(parts: Callable):
+    inside = itertools.chain(*(part.modules() for part in parts()))
+    layers = [layer for layer in inside if isinstance(layer, _BatchNorm)]
     before = [(layer.momentum, layer.num_batches_tracked.clone()) for layer in layers]
     for layer in layers:
         layer.momentum = 0.0

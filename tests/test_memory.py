@@ -44,6 +44,21 @@ def test_a_recomputing_network_keeps_the_moments_of_its_layers():
     assert layers and all(layer.momentum == 0.1 for layer in layers)
 
 
+@pytest.mark.parametrize("name", ["tiny", "resnet50"])
+def test_layers_that_are_put_in_later_count_a_batch_once_too(name):
+    """As SyncBatchNorm takes the place of every layer where there are several GPUs."""
+    network = encoder.build(name, Frontend()).train()
+    memory.recompute(network.network)
+    for part in list(network.modules()):
+        for child, layer in list(part.named_children()):
+            if isinstance(layer, nn.BatchNorm2d):
+                setattr(part, child, copy.deepcopy(layer))
+    network(torch.zeros(2, 8_000)).sum().backward()
+    state = network.state_dict()
+    counted = [value for key, value in state.items() if key.endswith("num_batches_tracked")]
+    assert counted and all(count == 1 for count in counted)
+
+
 def test_bytes_of_a_layer_by_hand():
     """A convolution keeps its input, batch normalisation its own and two numbers a channel."""
 
