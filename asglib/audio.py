@@ -11,6 +11,8 @@ import soundfile
 import soxr
 
 RATE = 16_000  # Hz; 3.2
+# what soundfile decodes
+SOUNDS = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"))
 RATES = (1_000, 768_000)  # Hz: what is believed of a header
 LONGEST_FILE = 24 * 3600  # s: what is believed of a header
 LONGEST = 2 * 3600  # s read at once: 0.5 GB, which an empty FLAC of some kB can ask for

@@ -13,12 +13,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asglib import audio, evaluation, metrics
-from asglib.audio import RATE, AudioError
+from asglib.audio import RATE, SOUNDS, AudioError
 from asglib.encoder import Encoder
 from asglib.files import write_atomically
 
 BATCH = 128  # segments of a step, as in evaluation, and of a part on disk
-SOUNDS = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"))
 
 
 class EmbeddingError(ValueError):

@@ -110,8 +110,7 @@ def pretrain(
     batches = Batches(config, clips, labels, *processes.rank_and_world())
     warmup = round(config.warmup_epochs * batches.steps_per_epoch)
     amp = processes.precision(config.precision, machine.device, config.frames) == "bf16"
-    world = processes.rank_and_world()[1]
-    memory.fit(config, method.encoder.network, machine.device, world, amp)
+    memory.fit(config, method.encoder.network, machine.device, batches.world, amp)
     training = Training(
         method,
         optimizer(method, config),

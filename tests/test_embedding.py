@@ -15,10 +15,9 @@ import torch
 from conftest import CPU, ROOT, broken_files, clips_of, noise, tone, write
 
 import asglib
-from asglib import embedding, evaluation, recordings
+from asglib import evaluation, recordings
 from asglib.__main__ import main
 from asglib.config import ConfigError, Frontend
-from asglib.data import listing
 from asglib.encoder import build, save_encoder
 from asglib.recordings import EmbeddingError
 
@@ -244,10 +243,6 @@ def test_another_command_on_the_same_table_is_told(encoder, folder, tmp_path, mo
 
     monkeypatch.setattr(recordings.Recordings, "_keep", second)
     assert len(embed([folder], encoder, out=out)) == 39 and seen
-
-
-def test_the_sounds_are_those_of_the_study():
-    assert recordings.SOUNDS == listing.AUDIO and embedding.SECONDS == 3.0
 
 
 def test_a_link_that_leads_nowhere_is_a_bad_file(encoder, tmp_path):

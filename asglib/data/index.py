@@ -132,7 +132,7 @@ def _survey(folder: Path) -> tuple[dict[str, str], list[str]]:
             suffix = os.path.splitext(name)[1].lower()
             if suffix in LISTS:
                 state[f"{folder}/{prefix}{name}"] = stamp(f"{folder}/{prefix}{name}")
-            elif suffix in listing.AUDIO | listing.UNREAD:
+            elif suffix in listing.SOUNDS | listing.UNREAD:
                 sounds.append(prefix + name)
     return state, sounds
 

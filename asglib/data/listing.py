@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-# what soundfile decodes
-AUDIO = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"))
-# what people have instead
+from asglib.audio import SOUNDS
+
+# what people have instead of SOUNDS
 UNREAD = frozenset((".m4a", ".mp4", ".aac", ".webm", ".mkv", ".wma", ".3gp", ".amr", ".sph"))
 FIXED = ("path", "split", "fold", "start", "stop", "group")  # an index's columns that are no labels
 SPLITS = ("train", "valid", "test")
@@ -67,7 +67,7 @@ def walk(folder: Path) -> Iterator[str]:
 
 def audio(folder: Path) -> list[str]:
     """Relative paths of all audio files below `folder`, sorted."""
-    return sorted(path for path in walk(folder) if os.path.splitext(path)[1].lower() in AUDIO)
+    return sorted(path for path in walk(folder) if os.path.splitext(path)[1].lower() in SOUNDS)
 
 
 def size(path: str | Path) -> int:

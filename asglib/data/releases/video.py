@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from asglib.audio import SOUNDS
 from asglib.data import lists
-from asglib.data.listing import AUDIO, DataError, index, need, size, walk
+from asglib.data.listing import DataError, index, need, size, walk
 
 CLASSES = "class_labels_indices.csv"
 SEGMENTS = {  # a clip of several lists belongs to the last: no test clip is ever trained on
@@ -89,7 +90,7 @@ def sift(
     found: dict[Hashable, tuple[bool, str]] = {}  # clip: whether its file is empty, its path
     for path in walk(folder):
         stem, suffix = os.path.splitext(os.path.basename(path))
-        clip = clip_of(stem) if suffix.lower() in AUDIO else None
+        clip = clip_of(stem) if suffix.lower() in SOUNDS else None
         if clip is not None:
             copy = (size(f"{folder}/{path}") <= 0, path)
             found[clip] = min(copy, found.get(clip, copy))
