@@ -171,6 +171,7 @@ class Evaluation:
     training: Downstream = field(default_factory=Downstream)
     seed: int = 0
     frontend: Frontend = field(default_factory=Frontend)
+    after: int | None = None  # epochs of the pretraining; None: all
 
     def __post_init__(self):
         one_of("setting", self.setting, (*SETTINGS, SENSITIVITY))
@@ -181,6 +182,21 @@ class Evaluation:
             pre is None or pre.frontend == self.frontend,
             "an encoder is evaluated on the front end it was pretrained with.",
         )
+        trained = pre.epochs if pre else 0
+        need(
+            self.after is None or self.after in kept(trained),
+            f"after {self.after} epochs of {trained} no encoder is kept; "
+            f"those are: {', '.join(map(str, kept(trained))) or 'none'}.",
+        )
+
+
+def kept(epochs: int) -> list[int]:
+    """After how many epochs, before its end, a pretraining keeps its encoder: powers of two.
+
+    >>> kept(8)
+    [1, 2, 4]
+    """
+    return [2**n for n in range(epochs.bit_length()) if 2**n < epochs]
 
 
 def as_dict(config) -> dict:

@@ -79,7 +79,7 @@ def save_encoder(encoder: Encoder, path: Path) -> None:
     """One safetensors file that holds all of it: weights, standardisation, configuration."""
     about = {"name": encoder.name, "frontend": asdict(encoder.frontend.config)}
     state = {key: value.contiguous().cpu() for key, value in encoder.state_dict().items()}
-    content = save(state, {"format": FORMAT, "encoder": json.dumps(about)})
+    content = save(state, {FORMAT: json.dumps(about)})  # two keys would come in any order
     write_atomically(Path(path), lambda out: out.write_bytes(content))
 
 
@@ -94,9 +94,8 @@ def load(path: Path | str) -> Encoder:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-        found = about.get("format")
-        need(found == FORMAT, f"its format is {found!r}, {FORMAT!r} is needed")
-        parts = json.loads(about["encoder"])
+        need(FORMAT in about, f"its format is {', '.join(about)!r}, {FORMAT!r} is needed")
+        parts = json.loads(about[FORMAT])
         encoder = build(parts["name"], Frontend(**parts["frontend"]))
         encoder.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:

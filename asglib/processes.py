@@ -25,6 +25,7 @@ class Machine:
     device: torch.device
     loaders: int = 0  # processes that read audio
     tell: Callable[[dict], None] = lambda row: None
+    keep: Callable[[int, nn.Module], None] = lambda epoch, model: None  # after each epoch
 
 
 def settle(threads: int | None = None) -> None:

@@ -91,8 +91,8 @@ def pretrain(
 ) -> tuple[nn.Module, Log]:
     """One whole run on training clips -> the method, its encoder trained, and the log.
 
-    `labels` [n] or [n, C] for a method that needs them. Goes on from `checkpoint` when there is
-    one: the same bits as never having stopped. TrainingError when the loss is not finite.
+    `labels` [n] or [n, C] for a method that needs them. Goes on from `checkpoint` to the same bits
+    as never having stopped. TrainingError: the loss is not finite.
     """
     every = len(clips)
     if not config.settings.pads:
@@ -151,10 +151,8 @@ def statistics_waves(clips: Clips, config: Pretraining) -> Tensor:
         except AudioError:
             continue  # the loader lists it
     if not waves:
-        raise TrainingError(
-            f"none of the {len(chosen)} clips drawn from {config.corpus} can be decoded; "
-            "check the set."
-        )
+        drawn = f"{len(chosen)} clips drawn from {config.corpus}"
+        raise TrainingError(f"none of the {drawn} can be decoded; check the set.")
     return torch.from_numpy(np.stack(waves).astype(np.float32))
 
 
@@ -164,7 +162,7 @@ def optimise(t: Training, checkpoint: Path, machine: Machine) -> Log:
     if t.measure and not log.measured:
         log.measured.append({"epoch": 0.0} | t.measure())
     model = processes.wrapped(t.model, machine.device)
-    on_gpu = machine.device.type == "cuda"
+    on_gpu, first = machine.device.type == "cuda", processes.rank_and_world()[0] == 0
     every = 32 if on_gpu else 1  # reading a loss waits for the GPU
     loader = DataLoader(
         t.steps,
@@ -190,10 +188,12 @@ def optimise(t: Training, checkpoint: Path, machine: Machine) -> Log:
         t.optim.step()
         if ended and t.measure:
             log.measured.append({"epoch": epoch + 1.0} | t.measure())
+        if ended and first:
+            machine.keep(epoch + 1, t.model)
         if not unread:
             done = {"step": step + 1, "steps": len(t.steps), "loss": log.loss[-1]}
             machine.tell(done | {"epoch": (step + 1) / t.steps.steps_per_epoch})
-        if due and step + 1 < len(t.steps) and processes.rank_and_world()[0] == 0:
+        if due and step + 1 < len(t.steps) and first:
             _save(checkpoint, t, log)
             saved = time.monotonic()
     return log
@@ -216,9 +216,9 @@ def _read(unread: list[Tensor], log: Log, epoch: int, batch: Batch) -> None:
     values = torch.stack(unread).tolist()
     for value in values:
         if not math.isfinite(value):
+            where = f"step {len(log.loss)} (epoch {epoch}), clips {batch.clips.tolist()}"
             raise TrainingError(
-                f"the loss is {value} at step {len(log.loss)} (epoch {epoch}), clips "
-                f"{batch.clips.tolist()}; lower the learning rate or look at these clips."
+                f"the loss is {value} at {where}; lower the learning rate or look at these clips."
             )
         log.loss.append(value)
 
@@ -242,9 +242,8 @@ def _resume(path: Path, t: Training) -> Log:
     if content is None:
         return Log()
     if content["identity"] != t.identity:
-        raise ConfigError(
-            f"{path} is a checkpoint of another configuration; remove it or ask for that one."
-        )
+        told = f"{path} is a checkpoint of another configuration"
+        raise ConfigError(f"{told}; remove it or ask for that one.")
     t.model.load_state_dict(content["model"])
     t.optim.load_state_dict(content["optimizer"])
     measured = json.loads(content["measured"])

@@ -171,9 +171,9 @@ def test_a_file_that_is_none_of_ours_is_named(tmp_path, saved):
     f, path = saved
     other = tmp_path / "other.safetensors"
     save_file({"weight": torch.ones(3)}, other)
-    with pytest.raises(ConfigError, match=r"other\.safetensors: .* \(its format is None, 'as"):
+    with pytest.raises(ConfigError, match=r"other\.safetensors: .* \(its format is '', 'as"):
         load(other)
-    save_file({"weight": torch.ones(3)}, other, {"format": encoder.FORMAT, "encoder": "{}"})
+    save_file({"weight": torch.ones(3)}, other, {encoder.FORMAT: "{}"})
     with pytest.raises(ConfigError, match=r"other\.safetensors: is no whole encoder of asglib"):
         load(other)
     text = tmp_path / "text.safetensors"
@@ -207,9 +207,9 @@ def test_a_truncated_encoder_is_named(saved, size):
 def test_an_encoder_that_does_not_fit_its_own_words_is_named(saved, about):
     f, path = saved
     with safe_open(path, "pt") as file:
-        told = json.loads(file.metadata()["encoder"])
+        told = json.loads(file.metadata()[encoder.FORMAT])
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    words = {"format": encoder.FORMAT, "encoder": json.dumps(told | about)}
+    words = {encoder.FORMAT: json.dumps(told | about)}
     save_file(state, path, words)
     with pytest.raises(ConfigError, match=r"encoder\.safetensors") as error:
         load(path)

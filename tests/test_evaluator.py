@@ -141,7 +141,7 @@ def test_sensitivity_has_a_record_of_its_own(study, finished):
 def test_a_frozen_encoder_is_frozen(study, finished):
     evaluator = Evaluator(TINY, study)
     evaluator(asked("pattern"))
-    network, _ = evaluator.trained
+    network, _ = evaluator.trained()
     saved = study.runs / finished["pretraining"] / "encoder.safetensors"
     assert not network.training and same_bits(network, encoder.load(saved))
 

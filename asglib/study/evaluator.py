@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -33,14 +32,17 @@ class Evaluator:
     ):
         self.pretraining, self.workspace, self.tell = pretraining, workspace, tell
         self.device = torch.device(workspace.device)
+        self.encoders: dict[int | None, tuple[Encoder | None, dict]] = {}  # by epochs
         self.found: dict = {}  # the last set's segments
         self.read: dict = {}  # and its clips
 
-    @cached_property
-    def trained(self) -> tuple[Encoder | None, dict]:
+    def trained(self, after: int | None = None) -> tuple[Encoder | None, dict]:
         if self.pretraining is None:
             return None, {}
-        return runs.trained(self.pretraining, self.workspace, self.tell)
+        if after not in self.encoders:
+            found = runs.trained(self.pretraining, self.workspace, self.tell, after)
+            self.encoders[after] = found
+        return self.encoders[after]
 
     def __call__(self, config: Evaluation) -> dict:
         """The record of one evaluation: found or computed now."""
@@ -52,7 +54,7 @@ class Evaluator:
         return record
 
     def _evaluate(self, config: Evaluation, folder: Path) -> dict:
-        network, before = self.trained
+        network, before = self.trained(config.after)
         self.tell({"run": folder.name})
         began = time.monotonic()
         corpus, clips = self._clips(config)
@@ -125,10 +127,10 @@ class Evaluator:
     def _frozen(self, config: Evaluation, tasks: list[evaluation.Task]):
         task = tasks[0]
         drawn = config.data_set, config.training.max_clips, task.samples, task.overlap
-        key = *drawn, config.frontend
+        key = *drawn, config.frontend, config.after
         if key not in self.found:
-            network = self.trained[0] or evaluation.SpectrogramControl(config.frontend)
-            network = network.to(self.device)
+            network, _ = self.trained(config.after)
+            network = (network or evaluation.SpectrogramControl(config.frontend)).to(self.device)
             self.found = {
                 key: evaluation.embed(
                     network, task.clips, task.samples, self.device, overlap=task.overlap
@@ -145,7 +147,7 @@ class Evaluator:
         frames = task.samples // config.frontend.hop
         precision = processes.precision(self.pretraining.precision, self.device, frames)
         return fine_tuning.fine_tuned(
-            self.trained[0],
+            self.trained(config.after)[0],
             task,
             config.training,
             config.seed,
@@ -163,7 +165,7 @@ class Evaluator:
             "corpus": pre.corpus if pre else "",
             "encoder": pre.encoder if pre else "",
             "rir": before.get("rir", ""),
-            "epochs": pre.epochs if pre else 0,
+            "epochs": config.after or (pre.epochs if pre else 0),
             "batch": pre.batch if pre else 0,
             "precision": before.get("precision", "fp32"),
             "pretraining_seconds": before.get("seconds", 0),

@@ -68,6 +68,7 @@ def _compute(
             groups[e.pretraining, "trained"] = [e.pretraining]
         # those of a frozen encoder on a set share its embeddings
         what = f"{e.data_set}-{e.task}" if e.setting == "fine-tuned" else e.data_set
+        what += f"-after-{e.after}" if e.after else ""
         groups.setdefault((e.pretraining, what), []).append(e)
     jobs = [_job(runs, what, workspace) for (_, what), runs in groups.items()]
     if scheduler := os.environ.get("ASG_SCHEDULER"):
@@ -105,7 +106,7 @@ def compute(
     )
     for run in runs:
         if isinstance(run, Pretraining):
-            yield run, _error(lambda: evaluator.trained)
+            yield run, _error(evaluator.trained)
         else:
             yield run, _error(lambda run=run: evaluator(run))
 

@@ -11,14 +11,16 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from asglib import encoder, processes, training
-from asglib.config import SENSITIVITY, Evaluation, Pretraining, as_dict, digest
+from asglib.config import SENSITIVITY, Evaluation, Pretraining, as_dict, digest, kept
 from asglib.data import rirs
 from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus, load
@@ -117,27 +119,35 @@ def _finish(folder: Path, config: Pretraining | Evaluation, record: dict) -> dic
 
 
 def trained(
-    config: Pretraining, workspace: Workspace, tell: Callable[[dict], None] = lambda row: None
+    config: Pretraining,
+    workspace: Workspace,
+    tell: Callable[[dict], None] = lambda row: None,
+    after: int | None = None,
 ) -> tuple[Encoder, dict]:
-    """The encoder of a pretraining run and its record: found, resumed or trained now."""
+    """The encoder of a pretraining run, at its end or `after` some epochs, and the run's record:
+    found, resumed or trained now."""
     folder = workspace.runs / run_name(config, workspace)
-    found = _encoder(folder)
+    found = _encoder(folder, after)
     if found is None:
         first = processes.rank_and_world()[0] == 0
         with locked(folder / "lock") if first else nullcontext():
             processes.meet()
-            if _encoder(folder) is None:
+            if _encoder(folder, after) is None:
                 _train(config, workspace, folder, tell)
             processes.meet()
-        found = _encoder(folder)
+        found = _encoder(folder, after)
     network, record = found
     return network.to(workspace.device), record
 
 
-def _encoder(folder: Path) -> tuple[Encoder, dict] | None:
+def _encoder(folder: Path, after: int | None = None) -> tuple[Encoder, dict] | None:
     record = _read(folder)
-    network = load_checked(folder / "encoder.safetensors", encoder.load)
+    network = load_checked(_file(folder, after), encoder.load)
     return None if record is None or network is None else (network, record)
+
+
+def _file(folder: Path, after: int | None = None) -> Path:
+    return folder / (f"encoder-after-{after}.safetensors" if after else "encoder.safetensors")
 
 
 def machine(
@@ -159,11 +169,12 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     if settings.labels:
         labels, classes = corpus.joint_labels(rows.iloc[clips.keep])
     bank = rirs.bank(settings.rir_bank, workspace.cache) if settings.rir_bank else None
+    how = machine(workspace, folder, config.batch * settings.views, tell)
     method, log = training.pretrain(
         config,
         clips,
         folder / "checkpoint.pt",
-        machine(workspace, folder, config.batch * settings.views, tell),
+        replace(how, keep=partial(_keep, folder, kept(config.epochs))),
         labels,
         classes,
         None if bank is None else torch.from_numpy(bank),
@@ -171,7 +182,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     if processes.rank_and_world()[0]:
         return  # the first process writes
     network = method.encoder
-    save_checked(folder / "encoder.safetensors", lambda out: encoder.save_encoder(network, out))
+    _save(network, _file(folder))
     record = made_by(device, began) | {
         "kind": "pretraining",
         "run": folder.name,
@@ -197,6 +208,15 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "seen": {name: float(value) for name, value in getattr(method, "seen", {}).items()},
     }
     _finish(folder, config, record | {"collapsed": _collapsed(record)})
+
+
+def _keep(folder: Path, epochs: list[int], epoch: int, method: nn.Module) -> None:
+    if epoch in epochs:
+        _save(method.encoder, _file(folder, epoch))
+
+
+def _save(network: Encoder, path: Path) -> None:
+    save_checked(path, lambda out: encoder.save_encoder(network, out))
 
 
 def _collapsed(record: dict) -> bool:
