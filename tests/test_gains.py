@@ -77,4 +77,15 @@ def test_the_gain_against_training_length_is_paired_by_seed_and_length():
     axis = figures.curves(dots, "epochs", "points", zero=True).axes[-1]
     assert axis.get_title("left") == "average"
     assert np.allclose(axis.lines[0].get_xydata(), [(6, 3), (24, 8)])
-    assert gains.by_length([], PAIR, TASKS).empty
+    told = gains.on_average(dots).set_index("column")["text"]
+    # t of one degree of freedom is 12.706; two seeds two points apart have a standard error of 1
+    assert told.to_dict() == {6: "+3.0 ± 12.7 (2)", 24: "+8.0 ± 25.4 (2)"}
+    assert gains.by_length([], PAIR, TASKS).empty and gains.on_average(dots[:0]).empty
+
+
+def test_encoders_on_their_way_stand_in_no_table_of_finished_ones():
+    """They are marked: without it 6 epochs and 24 of one seed would be one cell twice."""
+    rows = [r | {"after": 6} if r.get("epochs") == 6 else r for r in lengths()]
+    assert set(evaluations(rows)["epochs"]) == {24}
+    dots = gains.by_length(rows, PAIR, TASKS)
+    assert sorted(set(dots["x"])) == [6, 24]

@@ -174,7 +174,7 @@ class Evaluator:
             "task": config.task,
             "setting": config.setting,
             "seed": config.seed,
-        }
+        } | ({"after": config.after} if config.after else {})
 
 
 def _parts(config: Evaluation, rows: pd.DataFrame, targets: torch.Tensor) -> list:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from asglib.study.comparison import Cell, compare, over_clips
 from asglib.study.records import evaluations
-from asglib.study.tables import AVERAGE, dots_of
+from asglib.study.tables import AVERAGE, dots_of, means
 
 
 def by_length(
@@ -14,16 +14,23 @@ def by_length(
 ) -> pd.DataFrame:
     """The seed-paired difference of two methods against the epochs that both were pretrained: dots.
 
-    `records` may hold several lengths of one method and seed; `x` is the number of epochs. Each
-    task is a column, and so is their average, of the seeds that are whole in all tasks.
+    `records` hold several lengths of one method and seed; `x` is the number of epochs. Each task
+    is a column, and so is their average, of the seeds that are whole in all tasks.
     """
     mine = [r for r in records if r["kind"] == "evaluation" and r["method"] in pair]
+    mine = [record | {"after": None} for record in mine]  # each length is a table of its own
     parts = [pd.DataFrame(columns=["seed", "column", "value", "row", "x"])]
     for epochs in sorted({record["epochs"] for record in mine}):
         some = evaluations([record for record in mine if record["epochs"] == epochs])
         found = compare(some, *pair, list(tasks), **shared)
         parts.append(dots_of(" - ".join(pair), found.points, tasks).assign(x=epochs))
     return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def on_average(dots: pd.DataFrame) -> pd.DataFrame:
+    """The averages of `by_length` as cells: a column a number of epochs."""
+    averages = dots[dots["column"] == AVERAGE]
+    return means(averages.assign(column=averages["x"]), "{:+.1f}")
 
 
 def two_intervals(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from asglib.config import SENSITIVITY, SETTINGS, Downstream, Evaluation, Frontend, Pretraining
+from asglib.config import (
+    SENSITIVITY,
+    SETTINGS,
+    Downstream,
+    Evaluation,
+    Frontend,
+    Pretraining,
+    kept,
+)
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.study import systems
@@ -202,6 +210,12 @@ def shown_encoders(profile: Profile) -> list[Evaluation]:
     return scored + measured(profile, methods)
 
 
+def lengths(profile: Profile) -> list[Evaluation]:
+    """NONE and ASG after 1, 2, 4 ... epochs and at the end: the runs of table 4 on their way."""
+    ends = [e for m in ("NONE", "ASG") for e in evaluations(profile, m, profile.tasks)]
+    return [replace(e, after=n) for e in ends for n in (*kept(e.pretraining.epochs), None)]
+
+
 def sensitivity(profile: Profile) -> list[Evaluation]:
     """What the encoders of table 4 notice of a move."""
     profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
@@ -223,6 +237,7 @@ def everything(profile: Profile) -> list[Evaluation]:
 PLANS = {  # what a notebook opens by name
     "encoders": shown_encoders,
     "table 4": lambda profile: ablation(profile) + sensitivity(profile),
+    "lengths": lengths,
     "table 5": spectrogram_type,
     "table 6": pretraining_data,
     "tables 2 and 3": evaluation,

@@ -101,9 +101,11 @@ def set_aside(records: list[dict]) -> list[str]:
 def evaluations(records: list[dict]) -> pd.DataFrame:
     """The sound evaluation records as rows: value is a fraction or NaN, key is data_set/task.
 
-    Refuses records of two profiles and two records of one run.
+    Encoders on their way ("after" some epochs) stand in no table of finished ones. Refuses records
+    of two profiles and two records of one run.
     """
-    sound = [r for r in records if r["kind"] == "evaluation" and not _fault(r)]
+    ended = [r for r in records if r["kind"] == "evaluation" and not r.get("after")]
+    sound = [record for record in ended if not _fault(record)]
     table = pd.DataFrame([dict.fromkeys(COLUMNS) | r for r in sound], columns=COLUMNS)
     table["value"] = table["value"].astype(float)
     table["corpus"] = table["corpus"].fillna("")
