@@ -11,6 +11,7 @@ from scipy import stats
 
 LEVEL = 0.95
 DRAWS = 2000
+SEEDS = 10_000  # as good as never
 
 
 class StatisticsError(ValueError):
@@ -37,6 +38,20 @@ def mean_t(values) -> tuple[float, float, float, int]:
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns of seeds that are all equal
         low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
     return float(values.mean()), float(low), float(high), len(values)
+
+
+def seeds_needed(low: float, high: float, n: int, half: float) -> int:
+    """The fewest seeds of which a t interval reaches at most `half` to either side, if their
+    deviation is that of the `n` seeds whose interval is [low, high]; SEEDS if it takes more.
+
+    >>> seeds_needed(-1.0, 1.0, 4, 1.0)
+    4
+    """
+    deviation = (high - low) / 2 * np.sqrt(n) / stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    counts = np.arange(2, SEEDS)
+    reach = stats.t.ppf((1 + LEVEL) / 2, counts - 1) * deviation / np.sqrt(counts)
+    enough = counts[reach <= half * (1 + 1e-9)]
+    return int(enough[0]) if len(enough) else SEEDS
 
 
 def cluster_draws(

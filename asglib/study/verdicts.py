@@ -11,7 +11,7 @@ from asglib.study.records import ResultsError
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
-NUMBERS = ["low", "mean", "high", "stated", "measurable"]
+NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
 DIFFERS = {  # settings and kinds of claims of which another thing is judged
     "mlp": "ours: a linear classifier, the paper's has a hidden layer",
@@ -151,6 +151,7 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
     """Each claim with the paper's number, ours with its interval, the verdict and what limits it.
 
     low, mean, high: ours as numbers, in points, turned so that above 0 is as claimed; NaN: none.
+    n: seeds.
     """
     lines = []
     for claim in claims.itertuples():
@@ -165,5 +166,6 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
         told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, claim.reason])))
         texts = [claim.id, claim.section, claim.table, claim.sentence, _stated(claim), ours]
         stated = np.nan if claim.kind == "relative" else claim.stated
-        lines.append([*texts, judged.word, told, *_turned(claim, cell), stated, measurable])
+        numbers = [*_turned(claim, cell), cell.n, stated, measurable]
+        lines.append([*texts, judged.word, told, *numbers])
     return pd.DataFrame(lines, columns=["id", "section", "table", *SHOWN, *NUMBERS])

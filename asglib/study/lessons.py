@@ -1,0 +1,37 @@
+"""What was learned: claims that hold, that do not, and what would settle the open ones."""
+
+import pandas as pd
+
+from asglib.study.statistics import seeds_needed
+
+HOLDS, FAILS, OPEN = ("reproduced", "partly"), ("not reproduced",), ("inconclusive",)
+MANY = 100  # seeds: beyond, more seeds are no way to settle a claim
+
+
+def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:
+    """The claims of some verdicts, the surest first: what the paper says, what we measured, how
+    sure that is, and of open ones what would settle them."""
+    found = judged[judged["verdict"].isin(verdicts)]
+    found = found.assign(sure=found["mean"].abs() / (found["high"] - found["low"]))
+    found = found.sort_values("sure", ascending=False, kind="stable")
+    shown = found[["source", "claim", "ours", "verdict"]]
+    if verdicts == OPEN:
+        shown = shown.assign(
+            **{"what would settle it": [settles(one) for one in found.itertuples()]}
+        )
+    return shown.set_axis(found["id"]).rename_axis("id")
+
+
+def settles(claim) -> str:
+    """How many seeds would give an interval that leaves out zero or the stated size, if the mean
+    and the seeds' deviation stay as they are.
+
+    `claim` is a row of verdicts.judge, with `n` seeds.
+    """
+    if not claim.n or claim.n < 2:
+        return "more than one seed"
+    far = [abs(claim.mean)] + [abs(claim.stated - claim.mean)] * (claim.stated == claim.stated)
+    needed = seeds_needed(claim.low, claim.high, claim.n, max(far))
+    if needed > MANY:
+        return f"more than {MANY} seeds: other data or a longer training, not more seeds"
+    return f"about {needed} seeds instead of {claim.n}"
