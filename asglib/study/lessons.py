@@ -16,9 +16,8 @@ def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:
     found = found.sort_values("sure", ascending=False, kind="stable")
     shown = found[["source", "claim", "ours", "verdict"]]
     if verdicts == OPEN:
-        shown = shown.assign(
-            **{"what would settle it": [settles(one) for one in found.itertuples()]}
-        )
+        ways = [settles(claim) for claim in found.itertuples()]
+        shown = shown.assign(**{"what would settle it": ways})
     return shown.set_axis(found["id"]).rename_axis("id")
 
 
