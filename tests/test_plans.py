@@ -7,6 +7,7 @@ import pytest
 from asglib import encoder
 from asglib.methods import METHODS
 from asglib.study import plans, systems
+from asglib.study.paper import read
 from asglib.study.profiles import PROFILES, SMALL, SMOKE
 
 NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
@@ -84,3 +85,18 @@ def test_what_needs_seconds_of_sound_says_on_what_it_was_trained():
     sliced = [f"{name}, esc50" for name in systems.SLICED]
     assert labels[:3] == ["spectrogram", "untrained", "untrained A2V"] and set(sliced) < set(labels)
     assert "Triplet" in labels and labels[-2:] == ["NONE", "ASG"]
+
+
+def test_a_compared_paper_is_evaluated_on_its_own_tasks_at_the_papers_size():
+    """Every set that a claim names is one on which the claim's systems are evaluated."""
+    others = {"", "pretext", "*", "audioset10"}  # no sets, or one that is not made
+    for name, plan in NAMES.items():
+        planned = plans.PLANS[plan](PROFILES["paper"])
+        for claim in read(name).claims.itertuples():
+            scopes = claim.ours_scope.replace("|", ";").split(";")
+            asked = {scope.split("/")[0] for scope in scopes} - others
+            first = claim.ours_minuend.split(";")[0].split("@")[0]
+            there = {e.data_set for e in planned if e.pretraining and e.pretraining.method == first}
+            assert asked <= there or not first, (claim.id, asked - there)
+    asked = {f"{e.data_set}/{e.task}" for e in plans.PLANS["cpc"](SMALL)}
+    assert asked == set(SMALL.tasks) == set(SMALL.tasks_of("cpc"))

@@ -136,11 +136,11 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     The control of their encoder has random weights. Fine-tuned, it is training from scratch.
     """
     profile = _few_seeds(profile)
-    control, tasks = systems.CONTROL[paper], profile.evaluation_tasks
+    control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
     methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
     found = [e for method in methods for e in evaluations(profile, method, tasks)]
     for method in (control, *tuned):
-        found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned")
+        found += evaluations(profile, method, profile.tasks_of(paper, "fine-tuned"), "fine-tuned")
     return found
 
 

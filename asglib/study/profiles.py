@@ -26,6 +26,7 @@ class Profile:
     settings: dict[str, dict] = field(default_factory=dict)  # file of a method: its other numbers
     recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
     compared: dict[str, tuple[str, ...]] = field(default_factory=lambda: systems.COMPARED)
+    compared_tasks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where papers differ
     compared_seeds: int | None = None  # at most so many of `seeds` for these; None: all
     n_mels: int = 64  # table 5, D4
     frozen: Downstream = Downstream()
@@ -34,6 +35,11 @@ class Profile:
     more_seeds: tuple[int, ...] = ()  # beside `seeds`, for table 4 alone: the main ablation
     evidence: bool = True  # False: it shows that everything works, and says nothing of the claims
     differs: str = ""  # from the paper, one sentence for the first screen of a report
+
+    def tasks_of(self, paper: str, setting: str = "frozen") -> tuple[str, ...]:
+        """The tasks of a compared paper's report: its own, or those of every system."""
+        every = self.evaluation_tasks if setting == "frozen" else self.fine_tuned_tasks
+        return self.compared_tasks.get(paper, every)
 
     @property
     def standing(self) -> str:
@@ -150,6 +156,18 @@ _frozen_tasks = (
     "voxceleb1/speaker",
     "nsynth/family",
 )
+_compared_tasks = {  # CPC: table 3; augmented contrastive learning: 1, 2; Audio2Vec: 2
+    "cpc": ("audioset/events", "dcase2013/scene", "esc50/sound"),
+    "augmented": ("desed/events", "audioset/events"),
+    "audio2vec": (
+        "speech_commands_v2/words",
+        "spoken_language/language",
+        "librispeech/speaker",
+        "musan/kind",
+        "tut2018/scene",
+        "birds2018/bird",
+    ),
+}
 _all_tasks = (*_frozen_tasks[:3], "musan/kind", *_frozen_tasks[3:], "audioset/events")
 
 PAPER = Profile(
@@ -159,6 +177,7 @@ PAPER = Profile(
     tasks=_frozen_tasks,
     evaluation_tasks=(*_all_tasks, "esc50/sound"),
     fine_tuned_tasks=(*_all_tasks, "esc50/sound"),
+    compared_tasks=_compared_tasks,
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),
     # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet
