@@ -157,16 +157,18 @@ def compare(
     minuend: str | dict,
     subtrahend: str | dict,
     tasks: list[str] | None = None,
+    by_task: bool = True,
     **shared,
 ) -> Comparison:
     """The seed-paired difference on each task ("data_set/task", None: all) and on their average.
 
     A task counts the seeds that both have. The average leaves out tasks without a common seed and
     then takes the seeds that are whole in all the others; `left_out` says what was not there.
+    Where only the average is asked for, not `by_task`, there is no cell of a task.
     """
     a, b, points = _sides(table, minuend, subtrahend, tasks, shared)
     left_out = [*_gaps(a, minuend, points), *_gaps(b, subtrahend, points)]
-    each = {key: interval(points[[key]], a, b) for key in points}
+    each = {key: interval(points[[key]], a, b) for key in points if by_task}
     common = points.columns[points.notna().any()]
     return Comparison(each, interval(points[common], a, b), points, left_out)
 

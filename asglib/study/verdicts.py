@@ -119,11 +119,10 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     rows = pd.concat([choose(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
     tasks, stands = _scope(recorded, claim.ours_scope)
-    judged = []
+    judged, several = [], ";" in claim.columns and claim.kind != "most"
     for a, b in pairs:
-        found = compare(table, a, b, tasks, **shared)
-        several = ";" in claim.columns and claim.kind != "most" and found.tasks
-        cells = {f" on {k}": c for k, c in found.tasks.items()} if several else {"": found.average}
+        found = compare(table, a, b, tasks, several, **shared)
+        cells = {f" on {key}": cell for key, cell in found.tasks.items()} or {"": found.average}
         for on, cell in cells.items():
             judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
