@@ -70,7 +70,9 @@ def cluster_draws(
     sums, counts = np.zeros((2, len(names), len(kinds)))
     np.add.at(sums, (cluster, task), _finite(differences))
     np.add.at(counts, (cluster, task), 1)
-    weights = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    chosen = generator.integers(len(names), size=(draws, len(names)))
+    chosen += len(names) * np.arange(draws)[:, None]  # how often a draw has each group, counted
+    weights = np.bincount(chosen.ravel(), minlength=chosen.size).reshape(chosen.shape)
     with np.errstate(invalid="ignore"):  # a draw without a clip of some task: NaN
         return (weights @ sums) / (weights @ counts)
 
