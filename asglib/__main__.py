@@ -51,6 +51,8 @@ def workspace_of(options: argparse.Namespace):
     ):
         if value := value or os.environ.get(name):
             os.environ[name] = check(value)
+    if many := getattr(options, "processes", None):
+        os.environ["ASG_PROCESSES"] = str(many)
     if (data := os.environ.get("ASG_DATA")) and not Path(data).is_dir():
         raise FileNotFoundError(
             f"the data root {data} does not exist; give --data the folder that holds the data sets."
@@ -92,8 +94,9 @@ def work(options: argparse.Namespace) -> None:
     from asglib.study import cluster
 
     with tempfile.TemporaryDirectory() as folder:
-        device = workspace_of(options).device
-        cluster.work(options.scheduler, device, options.workers, Path(folder))
+        here = workspace_of(options)
+        many = options.workers, Path(folder), here.processes
+        cluster.work(options.scheduler, here.device, *many)
 
 
 def pretrain(options: argparse.Namespace) -> None:
@@ -101,7 +104,6 @@ def pretrain(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from asglib import processes
-    from asglib.config import need
     from asglib.data import index
     from asglib.study import plans, profiles, runs
 
@@ -112,11 +114,7 @@ def pretrain(options: argparse.Namespace) -> None:
         workspace = replace(workspace, data=root)
     profile = profiles.profile(options.profile)
     run = plans.pretraining(profile, options.method, options.seed, corpus=corpus)
-    need(
-        run.batch >= 2 * world,
-        f"batch {run.batch} cannot be shared by {world} processes: each needs two clips, "
-        f"so start at most {run.batch // 2}.",
-    )
+    runs.check_shares(run, world)
     with processes.joined(workspace.device) as own:
         workspace = replace(workspace, device=own)
         speaks = processes.rank_and_world()[0] == 0  # one speaks for all
@@ -226,8 +224,8 @@ def card(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    reproduce: (words.folders, words.profiled, words.several, words.batch),
-    work: (words.folders, words.several, words.of_scheduler),
+    reproduce: (words.folders, words.profiled, words.several, words.shared, words.batch),
+    work: (words.folders, words.several, words.shared, words.of_scheduler),
     pretrain: (words.folders, words.profiled, words.one_run),
     prepare: (words.folders, words.several, words.one_set),
     doctor: (words.folders,),

@@ -17,7 +17,7 @@ from asglib.config import SENSITIVITY, ConfigError, Downstream, Evaluation
 from asglib.data import clips, corpus, index
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
-from asglib.study import runs
+from asglib.study import names, runs
 from asglib.study.evaluator import Evaluator
 
 
@@ -83,7 +83,7 @@ def test_a_record_says_what_a_table_needs(study, finished):
         "frames": 80,
         "device": finished["device"],
         "threads": torch.get_num_threads(),
-        "code": runs.code_of(asked()),
+        "code": names.code_of(asked()),
     }
     assert {key: finished[key] for key in expected} == expected
     assert {"torch", "numpy", "python"} <= set(finished["versions"])
@@ -173,7 +173,7 @@ def test_a_validation_part_is_neither_trained_on_nor_tested(study, monkeypatch):
     split, targets = np.array(["train", "valid", "test", "train"]), torch.tensor([0, 1, 1, -1])
     train, test = evaluation.parts(split, targets)
     assert train.tolist() == [0] and test.tolist() == [2]
-    assert set(runs.evaluated(asked(), study).rows.split) == {"train", "test"}
+    assert set(names.evaluated(asked(), study).rows.split) == {"train", "test"}
 
 
 def test_with_all_folds_every_clip_is_tested_once_by_a_classifier_that_never_saw_it(

@@ -23,7 +23,7 @@ from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
 from asglib.methods.contract import change
-from asglib.study import identity, plans, runs
+from asglib.study import identity, names, plans, runs
 from asglib.study.evaluator import Evaluator
 from asglib.study.profiles import SMOKE
 
@@ -69,7 +69,7 @@ OF_TRAINING = {
 }
 
 
-def names(configs, workspace):
+def names_of(configs, workspace):
     return [runs.run_name(each, workspace) for each in configs]
 
 
@@ -79,8 +79,8 @@ def test_every_field_of_a_pretraining_changes_its_name(study):
     others = [replace(TINY, **{name: value}) for name, value in CHANGED.items()]
     for name, value in OF_ASG.items():
         others.append(replace(TINY, settings=change(TINY.settings, **{name: value})))
-    found = names([TINY, *others], study)
-    assert len(set(found)) == len(found) and names([TINY], study) == found[:1]
+    found = names_of([TINY, *others], study)
+    assert len(set(found)) == len(found) and names_of([TINY], study) == found[:1]
     assert all(name.startswith("pretrain-ASG-") for name in found if name != found[1])
 
 
@@ -90,7 +90,7 @@ def test_every_field_of_an_evaluation_changes_its_name_and_the_encoders_too(stud
     others += [asked(seed=1), asked("order"), asked(setting="fine-tuned"), asked(pretraining=None)]
     others += [asked(pretraining=replace(TINY, seed=1)), asked(data_set="toy-b")]
     others += [asked("", setting=SENSITIVITY)]
-    found = names([asked(), *others], study)
+    found = names_of([asked(), *others], study)
     assert len(set(found)) == len(found)
 
 
@@ -100,7 +100,7 @@ def test_the_folds_of_the_clips_are_in_the_name_where_they_decide(study, monkeyp
         other = replace(whole, rows=whole.rows.assign(fold=fold))
         monkeypatch.setattr(runs, "load", lambda names, workspace, other=other: other)
         configs = [asked(training=replace(QUICK, folds=folds)) for folds in (True, False)]
-        found.append(names(configs, study))
+        found.append(names_of(configs, study))
     (folded, usual), (other_folds, still) = found
     assert folded != other_folds and usual == still
 
@@ -121,7 +121,7 @@ def test_another_code_is_another_run(study, monkeypatch):
             return version(*modules) + ("changed" if entry in modules else "")
 
         monkeypatch.setattr(runs, "code_version", changed)
-        found[entry] = names([TINY, asked(), asked("", setting=SENSITIVITY)], study)
+        found[entry] = names_of([TINY, asked(), asked("", setting=SENSITIVITY)], study)
     plain, training, evaluation = found.values()
     assert all(one != other for one, other in zip(plain, training))
     assert evaluation[0] == plain[0] and evaluation[1] != plain[1] and evaluation[2] == plain[2]
@@ -149,7 +149,7 @@ def test_the_sound_of_impulse_responses_is_in_the_name(study, tmp_path):
     assert before != runs.run_name(TINY, study)
     response[120] = 0.3
     write(tmp_path / "a.wav", response)
-    runs._sound.cache_clear()
+    names._sound.cache_clear()
     assert runs.run_name(of_a_folder, study) != before
     untouched = replace(TINY, method="Sup.", settings=METHODS["Sup."])
     assert METHODS["Sup."].rir_bank is None and runs.run_name(untouched, study)
@@ -168,7 +168,7 @@ def of_digits(workspace):
     asg = replace(TINY, corpus="fsdd")
     supervised = replace(asg, method="Sup.", settings=METHODS["Sup."])
     tested = Evaluation(None, "fsdd", "digit", "frozen", QUICK, 0, TINY.frontend)
-    return names([asg, supervised, tested], workspace)
+    return names_of([asg, supervised, tested], workspace)
 
 
 def test_a_removed_test_file_renames_evaluations_and_no_pretraining(spoken):
@@ -276,7 +276,7 @@ def test_a_record_says_what_was_trained_on_what(study, made):
         "missing": 0,
         "too_short": 0,
         "collapsed": record["collapsed"],
-        "code": runs.code_of(TINY),
+        "code": names.code_of(TINY),
     }
     assert {key: record[key] for key in expected} == expected
     assert len(record["log"]["loss"]) == len(record["log"]["rate"]) == 8

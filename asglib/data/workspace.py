@@ -14,12 +14,14 @@ RUNS = Path(__file__).parents[2] / "runs"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where data are, runs go and what computes them; no part of a run's identity."""
+    """Where data are, runs go and what computes them; no part of a run's identity, but for the
+    number of processes on CPUs."""
 
     data: Path | None = None
     runs: Path = RUNS
     device: str = "cpu"
     workers: int = 0  # processes that read audio for one run; the same bits with any number
+    processes: int = 1  # that share a pretraining, each with a GPU or core of its own (D16)
 
     def __post_init__(self) -> None:
         """Folders become absolute: notebooks run elsewhere than the command that starts them."""
@@ -35,7 +37,8 @@ class Workspace:
 
     @classmethod
     def here(cls, **changes) -> Workspace:
-        """From ASG_DATA, ASG_RUNS, ASG_DEVICE and ASG_LOADERS; on the GPU when there is one.
+        """From ASG_DATA, ASG_RUNS, ASG_DEVICE, ASG_LOADERS and ASG_PROCESSES; on the GPU when there
+        is one.
 
         Then other processes read the audio for it.
         """
@@ -47,5 +50,6 @@ class Workspace:
             runs=Path(os.environ.get("ASG_RUNS", RUNS)),
             device=device,
             workers=int(os.environ.get("ASG_LOADERS", loaders)),
+            processes=int(os.environ.get("ASG_PROCESSES", 1)),
         )
         return replace(found, **changes)

@@ -125,6 +125,11 @@ def several(add) -> None:
     add("--workers", type=whole_from(1), metavar="N", help=many)
 
 
+def shared(add) -> None:
+    share = "that share one pretraining, each with a GPU or core of its own (default 1)"
+    add("--processes", type=whole_from(1), metavar="N", help=share)
+
+
 def batch(add) -> None:
     add("--only", nargs="+", metavar="NN", help="these notebooks only, and the runs they need")
     add("--seeds", metavar="0,1,2", help="other pretraining seeds than the profile's")

@@ -29,17 +29,23 @@ class StudyError(RuntimeError):
     """A request that is refused, runs that are missing, or a notebook that failed."""
 
 
-def places(device: str) -> dict[str, dict[str, str]]:
-    """Where workers run, and the environment that keeps them there: the GPUs, or one a core."""
+def places(device: str, processes: int = 1) -> dict[str, dict[str, str]]:
+    """Where workers run, and the environment that keeps them there: GPUs or cores, `processes` of
+    them for each."""
     if device == "cpu":
-        return {f"process {number}": {} for number in range(os.cpu_count() or 1)}
+        count = max(1, (os.cpu_count() or 1) // processes)
+        return {f"process {number}": {} for number in range(count)}
     import torch  # which takes seconds
 
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = given.split(",") if given else [str(gpu) for gpu in range(torch.cuda.device_count())]
     chosen = device.partition(":")[2]
     gpus = [gpus[int(chosen)]] if chosen else gpus
-    return {f"GPU {gpu}": {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus}
+    shares = [gpus[n : n + processes] for n in range(0, len(gpus) - processes + 1, processes)]
+    if not shares:
+        told = f"{processes} processes a run need as many GPUs"
+        raise StudyError(f"{told}, and {len(gpus)} are there.")
+    return {f"GPU {','.join(own)}": {"CUDA_VISIBLE_DEVICES": ",".join(own)} for own in shares}
 
 
 class Team:
@@ -56,9 +62,9 @@ class Team:
         self.address, self.words, self.vain = address, {}, 0
         self.processes, self.ended = {}, {}  # of each place: the process, how the last one ended
 
-    def hire(self, device: str, size: int | None, folder: Path) -> None:
+    def hire(self, device: str, size: int | None, folder: Path, processes: int) -> None:
         """`size` workers (None: one a place), with their files in `folder`."""
-        there = list(places(device).items())
+        there = list(places(device, processes).items())
         for number in range(size or len(there)):
             place, pinned = there[number % len(there)]
             again = f", {number // len(there) + 1}" if number >= len(there) else ""
@@ -111,7 +117,12 @@ class Team:
 
 @contextmanager
 def opened(
-    scheduler: str | None, device: str, size: int | None, folder: Path, command: str = ""
+    scheduler: str | None,
+    device: str,
+    size: int | None,
+    folder: Path,
+    command: str = "",
+    processes: int = 1,
 ) -> Iterator[Team]:
     """`size` workers (0: none of this machine) for a scheduler; without an address, of its own."""
     worker.hush()
@@ -122,13 +133,13 @@ def opened(
         team = Team(scheduler or own.scheduler_address)
         stack.callback(team.end, command)
         if size != 0:
-            team.hire(device, size, folder)
+            team.hire(device, size, folder, processes)
         yield team
 
 
-def work(scheduler: str, device: str, size: int | None, folder: Path) -> None:
+def work(scheduler: str, device: str, size: int | None, folder: Path, processes: int) -> None:
     """This machine's workers for the commands of a scheduler, until it ends."""
-    with opened(scheduler, device, size, folder) as team:
+    with opened(scheduler, device, size, folder, processes=processes) as team:
         while True:
             team.size()
             time.sleep(1)

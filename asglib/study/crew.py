@@ -71,7 +71,14 @@ class Crew:
         folder = self.workspace.cache / "jobs"
         with (
             witness(folder) as lock,
-            cluster.opened(scheduler, self.workspace.device, self.size, folder, lock.name) as team,
+            cluster.opened(
+                scheduler,
+                self.workspace.device,
+                self.size,
+                folder,
+                lock.name,
+                self.workspace.processes,
+            ) as team,
         ):
             team.client.subscribe_topic(lock.name, self._listen)
             while self.waiting or self.begun:

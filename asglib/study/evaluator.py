@@ -17,7 +17,7 @@ from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.files import locked
-from asglib.study import runs
+from asglib.study import names, runs
 from asglib.study.provenance import made_by
 
 
@@ -63,13 +63,13 @@ class Evaluator:
         else:
             found = self._scored(config, corpus, clips, folder)
         record = self._about(config, before) | found | made_by(self.device, began)
-        record |= {"run": folder.name, "code": runs.code_of(config), "missing": corpus.missing}
+        record |= {"run": folder.name, "code": names.code_of(config), "missing": corpus.missing}
         return runs._finish(folder, config, record)
 
     def _clips(self, config: Evaluation) -> tuple[Corpus, Clips]:
         key = config.data_set, config.training.max_clips
         if key not in self.read:
-            corpus = runs.evaluated(config, self.workspace)
+            corpus = names.evaluated(config, self.workspace)
             self.read = {key: (corpus, corpus.clips(corpus.rows))}
         return self.read[key]
 

@@ -74,7 +74,8 @@ def _compute(
     if scheduler := os.environ.get("ASG_SCHEDULER"):
         return Crew(compute_there, jobs, workspace, 0).finish(progress, scheduler)
     # one process a core, each with one thread: the same bits on any number of cores; one a GPU
-    size = workers or int(os.environ.get("ASG_WORKERS", len(places(workspace.device))))
+    there = len(places(workspace.device, workspace.processes))
+    size = workers or int(os.environ.get("ASG_WORKERS", there))
     size = min(size, len(jobs))
     loaders = min(workspace.workers, max(1, (os.cpu_count() or 1) // size))
     workspace = replace(workspace, workers=loaders)
@@ -113,7 +114,8 @@ def compute(
 
 def compute_there(runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]):
     """`compute` on another machine, whose GPU and cores are not those of the command's."""
-    return compute(runs, Workspace.here(data=workspace.data, runs=workspace.runs), tell)
+    there = {"data": workspace.data, "runs": workspace.runs, "processes": workspace.processes}
+    return compute(runs, Workspace.here(**there), tell)
 
 
 def _error(step: Callable[[], object]) -> str | None:

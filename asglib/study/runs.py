@@ -6,13 +6,12 @@ record is done; what has not is resumed; two processes that ask for one run do n
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,84 +19,21 @@ import torch
 from torch import nn
 
 from asglib import encoder, processes, training
-from asglib.config import SENSITIVITY, Evaluation, Pretraining, as_dict, digest, kept
+from asglib.config import Evaluation, Pretraining, as_dict, kept, need
 from asglib.data import rirs
-from asglib.data.clips import Clips
-from asglib.data.corpus import Corpus, load
-from asglib.data.index import DATASETS, DataError
+from asglib.data.corpus import load
+from asglib.data.index import DataError
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.files import load_checked, locked, save_checked
 from asglib.processes import Machine
 from asglib.sensitivity import COLLAPSED
-from asglib.study.identity import code_version
+from asglib.study import elastic
+from asglib.study.names import code_of, run_name
 from asglib.study.provenance import made_by
 
 RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
-ENTRIES = {  # the module that an evaluation goes through
-    "frozen": "asglib.evaluation",
-    "fine-tuned": "asglib.fine_tuning",
-    SENSITIVITY: "asglib.sensitivity",
-}
 LOGGED = 2_000  # steps of a training that its record keeps, evenly spaced
-
-
-def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
-    """kind-method-hash of the complete configuration, the data, and the code."""
-    if isinstance(config, Evaluation):
-        return _evaluation_name(config, workspace)
-    corpus = load(config.corpus, workspace)
-    rows = corpus.rows[corpus.rows.split == "train"]
-    targets = corpus.joint_labels(rows) if config.settings.labels else None
-    _, world = processes.rank_and_world()
-    parts = [
-        config,
-        type(config.settings).__qualname__,
-        corpus.fingerprint(rows, targets),
-        _sound(config.settings.rir_bank, workspace),
-        code_of(config),
-        # on CPUs batch normalisation is each process's own (D16)
-        world if workspace.device == "cpu" else 1,
-    ]
-    return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
-
-
-def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
-    before = run_name(config.pretraining, workspace) if config.pretraining else None
-    method = config.pretraining.method.rstrip(".") if config.pretraining else "spectrogram"
-    corpus = evaluated(config, workspace)
-    targets = frames = metric = None
-    if config.setting != SENSITIVITY:
-        data_set = DATASETS[config.data_set]
-        targets = corpus.labels(corpus.rows, config.data_set, config.task)
-        frames = config.training.frames(data_set.seconds)
-        metric = data_set.tasks[config.task].metric
-    data = corpus.fingerprint(corpus.rows, targets)
-    folds = corpus.rows.fold.tolist() if config.training.folds else None
-    parts = digest(config, before, data, frames, metric, folds, code_of(config))
-    return f"evaluate-{method}-{parts}"
-
-
-def code_of(config: Pretraining | Evaluation) -> str:
-    """The version of the code that this run goes through."""
-    if isinstance(config, Pretraining):
-        return code_version("asglib.training", type(config.settings).__module__, Clips.__module__)
-    return code_version(ENTRIES[config.setting], Clips.__module__)
-
-
-@cache
-def _sound(bank: str | None, workspace: Workspace) -> str:
-    """What the impulse responses are, not where they lie."""
-    if bank is None:
-        return ""
-    return hashlib.sha256(rirs.bank(bank, workspace.cache).tobytes()).hexdigest()[:16]
-
-
-def evaluated(config: Evaluation, workspace: Workspace) -> Corpus:
-    """The clips that an evaluation reads: training and test rows, at most max_clips of each."""
-    corpus = load(config.data_set, workspace)
-    corpus = corpus.only(corpus.rows.split.isin(("train", "test")))
-    return corpus.drawn(config.training.max_clips)
 
 
 def record_of(config: Pretraining | Evaluation, workspace: Workspace) -> dict | None:
@@ -128,6 +64,11 @@ def trained(
     found, resumed or trained now."""
     folder = workspace.runs / run_name(config, workspace)
     found = _encoder(folder, after)
+    if found is None and workspace.processes > processes.rank_and_world()[1]:
+        check_shares(config, workspace.processes)
+        words = config, workspace, after
+        elastic.together(workspace.processes, _share, words, folder / "progress.json", tell)
+        found = _encoder(folder, after)
     if found is None:
         first = processes.rank_and_world()[0] == 0
         with locked(folder / "lock") if first else nullcontext():
@@ -138,6 +79,29 @@ def trained(
         found = _encoder(folder, after)
     network, record = found
     return network.to(workspace.device), record
+
+
+def check_shares(config: Pretraining, world: int) -> None:
+    """Refuses more processes than the batch can feed."""
+    need(
+        config.batch >= 2 * world,
+        f"batch {config.batch} cannot be shared by {world} processes: each needs two clips, "
+        f"so start at most {config.batch // 2}.",
+    )
+
+
+def _share(config: Pretraining, workspace: Workspace, after: int | None, progress: Path) -> None:
+    """In each process of a run that several share; the first one says how far it is."""
+    processes.settle(None if workspace.device.startswith("cuda") else 1)
+    with processes.joined(workspace.device) as own:
+        first, told = processes.rank_and_world()[0] == 0, [0.0]
+
+        def tell(row: dict) -> None:
+            if first and time.monotonic() - told[0] > elastic.LISTENS:
+                told[0] = time.monotonic()
+                elastic.says(progress, row)
+
+        trained(config, replace(workspace, device=own), tell, after)
 
 
 def _encoder(folder: Path, after: int | None = None) -> tuple[Encoder, dict] | None:

@@ -1,0 +1,79 @@
+"""A run's name: the hash of its complete configuration, what its data yield and its code."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from asglib import processes
+from asglib.config import SENSITIVITY, Evaluation, Pretraining, digest
+from asglib.data import rirs
+from asglib.data.clips import Clips
+from asglib.data.corpus import Corpus, load
+from asglib.data.index import DATASETS
+from asglib.data.workspace import Workspace
+from asglib.study.identity import code_version
+
+ENTRIES = {  # the module that an evaluation goes through
+    "frozen": "asglib.evaluation",
+    "fine-tuned": "asglib.fine_tuning",
+    SENSITIVITY: "asglib.sensitivity",
+}
+
+
+def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
+    """kind-method-hash of the complete configuration, the data, and the code."""
+    if isinstance(config, Evaluation):
+        return _evaluation_name(config, workspace)
+    corpus = load(config.corpus, workspace)
+    rows = corpus.rows[corpus.rows.split == "train"]
+    targets = corpus.joint_labels(rows) if config.settings.labels else None
+    world = max(workspace.processes, processes.rank_and_world()[1])
+    parts = [
+        config,
+        type(config.settings).__qualname__,
+        corpus.fingerprint(rows, targets),
+        _sound(config.settings.rir_bank, workspace),
+        code_of(config),
+        # on CPUs batch normalisation is each process's own (D16)
+        world if workspace.device == "cpu" else 1,
+    ]
+    return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
+
+
+def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
+    before = run_name(config.pretraining, workspace) if config.pretraining else None
+    method = config.pretraining.method.rstrip(".") if config.pretraining else "spectrogram"
+    corpus = evaluated(config, workspace)
+    targets = frames = metric = None
+    if config.setting != SENSITIVITY:
+        data_set = DATASETS[config.data_set]
+        targets = corpus.labels(corpus.rows, config.data_set, config.task)
+        frames = config.training.frames(data_set.seconds)
+        metric = data_set.tasks[config.task].metric
+    data = corpus.fingerprint(corpus.rows, targets)
+    folds = corpus.rows.fold.tolist() if config.training.folds else None
+    parts = digest(config, before, data, frames, metric, folds, code_of(config))
+    return f"evaluate-{method}-{parts}"
+
+
+def code_of(config: Pretraining | Evaluation) -> str:
+    """The version of the code that this run goes through."""
+    if isinstance(config, Pretraining):
+        return code_version("asglib.training", type(config.settings).__module__, Clips.__module__)
+    return code_version(ENTRIES[config.setting], Clips.__module__)
+
+
+@cache
+def _sound(bank: str | None, workspace: Workspace) -> str:
+    """What the impulse responses are, not where they lie."""
+    if bank is None:
+        return ""
+    return hashlib.sha256(rirs.bank(bank, workspace.cache).tobytes()).hexdigest()[:16]
+
+
+def evaluated(config: Evaluation, workspace: Workspace) -> Corpus:
+    """The clips that an evaluation reads: training and test rows, at most max_clips of each."""
+    corpus = load(config.data_set, workspace)
+    corpus = corpus.only(corpus.rows.split.isin(("train", "test")))
+    return corpus.drawn(config.training.max_clips)

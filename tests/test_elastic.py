@@ -1,0 +1,83 @@
+"""A pretraining that several processes share, started by the study: one run, also after a kill."""
+
+import os
+import signal
+from dataclasses import replace
+
+import psutil
+import pytest
+import ranks
+import torch
+from conftest import TINY, essence
+
+from asglib.config import ConfigError
+from asglib.data.workspace import Workspace
+from asglib.study import cluster, elastic, runs
+from asglib.study.cluster import StudyError
+
+CONFIG = replace(TINY, epochs=2)
+
+
+def shared(folder, tell=lambda row: None):
+    return runs.trained(CONFIG, Workspace(None, folder, processes=2), tell)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """Two processes that a test has started itself, without the launcher."""
+    folder = tmp_path_factory.mktemp("ranks")
+    found = ranks.together(ranks.trained, folder, 2, CONFIG, Workspace(None, folder / "runs"))
+    weights, record, _ = found[0]
+    return weights, record
+
+
+def test_it_is_the_run_of_two_processes_that_meet_by_themselves(together, tmp_path):
+    weights, record = together
+    told = []
+    network, found = shared(tmp_path, told.append)
+    assert essence(found) == essence(record) and found["processes"] == 2
+    assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
+    assert told and told[-1]["steps"] == found["steps"] and told[-1]["run"] == found["run"]
+    assert not list(tmp_path.rglob("progress.json"))
+    assert shared(tmp_path)[1] == found  # found, not trained again
+
+
+def test_a_killed_process_ends_the_other_and_both_go_on(together, tmp_path):
+    weights, record = together
+    killed = []
+
+    def kill(row):
+        if not killed:
+            children = psutil.Process().children(recursive=True)
+            ours = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+            killed.extend(ours[-1:])
+            os.kill(ours[-1].pid, signal.SIGKILL)
+
+    network, found = shared(tmp_path, kill)
+    assert killed and essence(found) == essence(record)
+    assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
+
+
+def fail(progress):
+    raise ValueError("no such clip")
+
+
+def test_what_fails_every_time_is_one_sentence_and_signals_are_as_before(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(StudyError, match=r"of 2 ended 3 times, .*: ValueError: no such clip"):
+        elastic.together(2, fail, (), tmp_path / "progress.json", print)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_more_processes_than_the_batch_can_feed_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="batch 16 cannot be shared by 9 processes"):
+        runs.trained(CONFIG, Workspace(None, tmp_path, processes=9))
+
+
+def test_gpus_are_given_in_shares(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3,5,6,7")
+    found = cluster.places("cuda", 2)
+    pinned = [place["CUDA_VISIBLE_DEVICES"] for place in found.values()]
+    assert list(found) == ["GPU 0,3", "GPU 5,6"] and pinned == ["0,3", "5,6"]
+    with pytest.raises(StudyError, match="8 processes a run need as many GPUs, and 5 are there"):
+        cluster.places("cuda", 8)
