@@ -161,7 +161,8 @@ def test_a_validation_part_is_neither_trained_on_nor_tested(study, monkeypatch):
     whole = corpus.load("toy-a", study)
     held = whole.rows.index % 2 == 0
     other = replace(whole, rows=whole.rows.assign(split=whole.rows.split.mask(held, "valid")))
-    monkeypatch.setattr(runs, "load", lambda names, workspace: other)
+    for room in (names, runs):
+        monkeypatch.setattr(room, "load", lambda sets, workspace: other)
     seen, pretrain = [], training.pretrain
     monkeypatch.setattr(training, "pretrain", lambda *args: seen.append(args[1]) or pretrain(*args))
     config = replace(TINY, epochs=1)
@@ -182,7 +183,7 @@ def test_with_all_folds_every_clip_is_tested_once_by_a_classifier_that_never_saw
     whole = corpus.load("toy-a", study)
     fold = np.arange(len(whole.rows)) % 3
     other = replace(whole, rows=whole.rows.assign(fold=fold))
-    monkeypatch.setattr(runs, "load", lambda names, workspace: other)
+    monkeypatch.setattr(names, "load", lambda sets, workspace: other)
     tasks, frozen = [], evaluation.frozen
     monkeypatch.setattr(evaluation, "frozen", lambda *args: tasks.append(args[1]) or frozen(*args))
     config = asked(pretraining=None, training=replace(QUICK, epochs=1, folds=True))
