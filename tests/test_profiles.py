@@ -7,7 +7,7 @@ import pytest
 from asglib.config import SENSITIVITY, SETTINGS, ConfigError
 from asglib.methods import METHODS, asg
 from asglib.study import plans
-from asglib.study.profiles import ABLATION, PAPER, PROFILES, SMALL, SMOKE, profile
+from asglib.study.profiles import ABLATION, PAPER, PROFILES, SMALL, SMOKE, TWICE, profile
 
 EVERY = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -65,7 +65,8 @@ def test_the_papers_profile_is_its_tables():
 @EVERY
 def test_compared_runs_differ_in_their_method_only(profile):
     """In the ablation the same seeds, data and training for every method."""
-    found = trained(plans.ablation(profile))
+    planned = trained(plans.ablation(profile))
+    found = [e for e in planned if method(e) != TWICE]
     seeds = profile.seeds + profile.more_seeds
     assert len(found) == 6 * len(seeds) * len(profile.tasks) == len(set(found))
     none = METHODS["NONE"]
@@ -75,9 +76,17 @@ def test_compared_runs_differ_in_their_method_only(profile):
     assert len(kinds) == len(found) / 6
     differing = {replace(e.pretraining.settings, moves=()) for e in found}
     assert len(differing) == 1  # but for the moves
-    assert {method(e) for e in found} == set(ABLATION)
+    assert {method(e) for e in planned} == {*ABLATION, TWICE}
     assert {e.setting for e in found} == {"frozen"} and {e.seed for e in found} == set(seeds)
     assert all(e.seed == e.pretraining.seed for e in found)
+
+
+@EVERY
+def test_none_at_equal_work_is_none_for_twice_the_epochs(profile):
+    """As many spectrograms as ASG encodes, which has two more for each clip."""
+    twice, none, asg = (plans.pretraining(profile, m, 1) for m in (TWICE, "NONE", "ASG"))
+    assert twice == replace(none, method=TWICE, epochs=2 * none.epochs)
+    assert twice.epochs * twice.settings.views == asg.epochs * asg.settings.views
 
 
 @EVERY
@@ -109,7 +118,8 @@ def test_sensitivity_is_measured_of_the_ablations_encoders(profile):
     """On clips of their own corpus; the untrained one beside them."""
     found = plans.sensitivity(profile)
     assert {e.setting for e in found} == {SENSITIVITY} and {e.task for e in found} == {""}
-    encoders = {e.pretraining for e in trained(plans.ablation(profile))}
+    ablated = [e for e in trained(plans.ablation(profile)) if method(e) != TWICE]
+    encoders = {e.pretraining for e in ablated}
     assert {e.pretraining for e in trained(found)} == encoders
     assert {method(e) for e in found} == {"untrained", *ABLATION}
     assert {e.data_set for e in found} == {profile.pretraining.corpus}

@@ -22,6 +22,7 @@ METHODS = table(
     ("FF", asg.Settings(moves=("FF",))),
     ("ASG", asg.Settings(moves=("FT", "FF", "SF"))),
     ("Sup.", supervised.Settings()),
+    ("NONE x2", asg.Settings(moves=())),  # trained for twice the epochs: as much work as ASG
     ("COLA", cola.Settings()),
     ("COLA stretch", cola.Settings(("stretch",))),
     ("COLA rir", cola.Settings(("rir",))),

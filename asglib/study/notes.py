@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from asglib.study import systems
+from asglib.study.profiles import TWICE
 from asglib.study.records import evaluations, label, set_aside
 from asglib.study.runs import RANKED
 
-APART = ("Sup.", "untrained", "spectrogram")  # pretrained by another recipe (section 3.4), or not
+APART = ("Sup.", TWICE, "untrained", "spectrogram")  # of another recipe, or not pretrained
 NEAR = 0.9  # of the loss of guessing: a supervised model above it has hardly learned
 
 

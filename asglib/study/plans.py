@@ -17,7 +17,7 @@ from asglib.config import (
 from asglib.methods import METHODS
 from asglib.methods.contract import change
 from asglib.study import systems
-from asglib.study.profiles import ABLATION, Profile
+from asglib.study.profiles import ABLATION, TWICE, Profile
 
 # in every table: a linear classifier without an encoder, and one with random weights
 CONTROLS = ("spectrogram", "untrained")
@@ -38,6 +38,8 @@ def pretraining(
     recipe = dict(profile.recipes.get(method, {}))
     if method.startswith("untrained"):
         recipe |= {"epochs": 0, "warmup_epochs": 0}
+    if method == TWICE:
+        recipe |= {"epochs": 2 * profile.pretraining.epochs}
     shared = {
         "method": method,
         "settings": change(settings, **profile.settings.get(room, {})),
@@ -89,11 +91,12 @@ def controls(
 
 
 def ablation(profile: Profile) -> list[Evaluation]:
-    """Table 4, with ASG beside the single moves; this table has the profile's further seeds too."""
+    """Table 4, with ASG beside the single moves, and NONE at as much work as ASG (D57); this table
+    has the profile's further seeds too."""
     profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
     return [
         *controls(profile, profile.tasks),
-        *(e for method in ABLATION for e in evaluations(profile, method, profile.tasks)),
+        *(e for m in (*ABLATION, TWICE) for e in evaluations(profile, m, profile.tasks)),
     ]
 
 

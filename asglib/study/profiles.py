@@ -8,6 +8,7 @@ from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
 from asglib.methods import asg
 from asglib.study import systems
 
+TWICE = "NONE x2"  # for twice the epochs: as many spectrograms as ASG encodes (D57)
 ABLATION = ("NONE", "ST", "FT", "SF", "FF", "ASG")  # table 4, and ASG beside it
 
 
