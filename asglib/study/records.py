@@ -122,9 +122,14 @@ def pretext(records: list[dict]) -> pd.DataFrame:
         {**record, "setting": PRETEXT, "data_set": PRETEXT, "task": name, "value": value}
         | {"metric": name, "key": f"{PRETEXT}/{name}"}
         for record in records
-        for name, value in record.get("seen", {}).items()
+        for name, value in _pretext(record).items()
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _pretext(record: dict) -> dict[str, float]:
+    held_out = {f"held-out {name}": value for name, value in record.get("held_out", {}).items()}
+    return record.get("seen", {}) | held_out
 
 
 def _refuse_mixtures(table: pd.DataFrame) -> None:

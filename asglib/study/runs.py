@@ -30,6 +30,7 @@ from asglib.processes import Machine
 from asglib.sensitivity import COLLAPSED
 from asglib.study import elastic
 from asglib.study.names import code_of, run_name
+from asglib.study.pretext import held_out
 from asglib.study.provenance import made_by
 
 RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
@@ -171,6 +172,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "measured": {key: [row[key] for row in log.measured] for key in log.measured[0]},
         "seen": {name: float(value) for name, value in getattr(method, "seen", {}).items()},
     }
+    record["held_out"] = held_out(method, config, corpus, device)  # which moves what is seen
     _finish(folder, config, record | {"collapsed": _collapsed(record)})
 
 

@@ -17,7 +17,8 @@ def _by_method(records: Sequence[Mapping], methods: Iterable[str]) -> dict[str, 
 def systems(records: Sequence[Mapping], methods: Iterable[str]) -> pd.DataFrame:
     """A line a method: its network, input and corpus, what it was shown, and what came of it.
 
-    "ranked first" is the share of positives that CPC ranks before both negatives.
+    "ranked first" is the share of positives that CPC ranks before both negatives, of the last batch
+    and of held-out clips.
     """
     lines = {}
     for method, mine in _by_method(records, methods).items():
@@ -30,6 +31,7 @@ def systems(records: Sequence[Mapping], methods: Iterable[str]) -> pd.DataFrame:
             "loss": _mean(record["final_loss"] for record in mine),
             "spread": _mean(record["measured"]["spread"][-1] for record in mine),
             "ranked first": _mean(record.get("seen", {}).get("ranked") for record in mine),
+            "on held-out clips": _mean(r.get("held_out", {}).get("ranked") for r in mine),
             "collapsed": f"{lost} of {len(mine)}" if first["epochs"] else "not trained",
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")

@@ -1,0 +1,38 @@
+"""A method's own task on clips that it was not trained on: CPC's accuracy on held-out clips."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from asglib.batches import Batches
+from asglib.config import Pretraining, seed_of
+from asglib.data.corpus import Corpus
+
+CLIPS = 2_048  # at most
+
+
+@torch.no_grad()
+def held_out(
+    method: nn.Module, config: Pretraining, corpus: Corpus, device: torch.device
+) -> dict[str, float]:
+    """The mean over batches of what the method sees, in evaluation mode: without noise, adversary
+    or dropout.
+
+    {} for a method that sees nothing, or a corpus without a batch of held-out clips.
+    """
+    clips = corpus.clips(corpus.rows[corpus.rows.split != "train"])
+    if not getattr(method, "seen", {}) or len(clips) < config.batch:
+        return {}
+    count = min(len(clips), max(CLIPS, config.batch))
+    batches = Batches(replace(config, epochs=1, clips_per_epoch=count), clips)
+    generator = torch.Generator(device).manual_seed(seed_of(config.seed))
+    method.eval()
+    found = []
+    for step in range(len(batches)):
+        batch, _ = batches[step]
+        method(batch.to(device), generator)
+        found.append(method.seen)
+    return {name: sum(one[name] for one in found) / len(found) for name in found[0]}
