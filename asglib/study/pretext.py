@@ -1,4 +1,4 @@
-"""A method's own task on clips that it was not trained on: CPC's accuracy on held-out clips (D58)."""
+"""What a method sees of its own task on held-out clips: CPC's accuracy there (D58)."""
 
 from __future__ import annotations
 
