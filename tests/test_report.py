@@ -260,6 +260,11 @@ def test_check_passes_good_reports_and_finds_each_planted_defect(tmp_path):
             '<pre class="output error">NameError: x</pre><main',
             "error output: NameError: x",
         ),
+        (
+            "<main",
+            '<pre class="output stderr">x.py:1: UserWarning: no widgets</pre><main',
+            "02_two.html: a warning on the page: x.py:1: UserWarning: no widgets",
+        ),
         ('href="index.html#01_one"', 'href="01_one.html"', "the link to 01_one.html leads nowhere"),
         ('href="#closer"', 'href="#further"', "the link to #further leads nowhere"),
         ("<main", "<!--" + "x" * report.LARGEST + "--><main", "5.0 MB, above 5 MB"),

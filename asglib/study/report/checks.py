@@ -95,7 +95,7 @@ def check(html_dir: Path) -> list[str]:
         found.append(f"{folder}: no page of a notebook.")
     for name, soup in pages.items():
         found += problems(soup, name, len(texts[name]))
-        found += _links(soup, name, pages)
+        found += [*_links(soup, name, pages), *_warnings(soup, name)]
     for path in sorted(folder.glob("entries/*.json")):
         found += _entry(path, pages)
     return found
@@ -136,6 +136,13 @@ def _links(soup: BeautifulSoup, name: str, pages: Mapping[str, BeautifulSoup]) -
         there = pages.get(target or name)
         if there is None or (anchor and there.find(id=anchor) is None):
             yield f"{name}: the link to {tag['href']} leads nowhere."
+
+
+def _warnings(soup: BeautifulSoup, name: str) -> Iterator[str]:
+    """What a library said on standard error: no defect of a page, and nothing for its readers."""
+    for tag in soup.select("pre.stderr"):
+        first = (tag.get_text().strip().splitlines() or [""])[0]
+        yield f"{name}{_cell(tag)}: a warning on the page: {first[:100]}"
 
 
 def _faults(tag: Tag) -> Iterator[str]:
