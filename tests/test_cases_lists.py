@@ -266,19 +266,6 @@ def test_an_unreadable_folder_is_named_and_the_other_sets_are_shown(tmp_path, mo
     assert table.advice["musan"] == wanted
 
 
-@pytest.mark.parametrize("damage", [b"", b"text", b"\0" * 1_000, "cut"])
-def test_a_damaged_index_is_named_and_made_again_at_once(tmp_path, damage, caplog):
-    fixture_trees.esc50(tmp_path / "data")
-    load = lambda: index.load("esc50", tmp_path / "data", tmp_path / "cache")  # noqa: E731
-    before = load()
-    path = next((tmp_path / "cache/index").glob("esc50-*.parquet"))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20] if damage == "cut" else damage)
-    assert load().equals(before) and str(path) in caplog.text
-    caplog.clear()
-    assert load().equals(before) and not caplog.text
-
-
 def test_a_relative_data_root_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASG_DATA", "data")

@@ -1,5 +1,6 @@
 """Converted once, then used alone: a folder of FLAC files is a data set like any other."""
 
+import json
 import shutil
 
 import fixture_trees
@@ -155,8 +156,7 @@ def test_an_unchanged_tree_is_read_from_the_cache(tmp_path, monkeypatch):
     load = lambda: datasets.load("esc50", tmp_path / "fast", tmp_path / "cache")  # noqa: E731
     first, second = load(), load()
     assert len(calls) == 1 and first.equals(second) and first.attrs == second.attrs
-    frame = datasets.listing.read(folder / converted.INDEX)
-    frame.iloc[1:].to_parquet(folder / converted.INDEX)  # written in place
+    (folder / first.path[0]).unlink()
     assert len(load()) == len(first) - 1 and len(calls) == 2
 
 
@@ -176,9 +176,16 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
     )
     with pytest.raises(
         DataError,
-        match=r"index.parquet cannot be read \(.*group.*convert the set again",
+        match=r"index.parquet cannot be read \(its content has changed\): convert the set again",
     ):
         load()
+    about = json.loads((folder / "convert.json").read_text())
+    del about["index"]  # as an older version wrote it
+    (folder / "convert.json").write_text(json.dumps(about))
+    with pytest.raises(DataError, match=r"index.parquet cannot be read \(.*group.*convert the set"):
+        load()
+    (folder / "index.parquet").write_bytes(raw)
+    assert len(load()) == 8
     (folder / "index.parquet").unlink()
     with pytest.raises(
         DataError,

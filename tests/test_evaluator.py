@@ -1,6 +1,5 @@
 """One evaluation: its record, the same bits after damage and kills, clips that cannot be read."""
 
-import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import ranks
 import torch
-from conftest import DAMAGE, QUICK, TINY, asked, damage, essence, same_bits
+from conftest import QUICK, TINY, asked, essence, same_bits
 from digits import BROKEN, TAKES, digit, digits, spoil
 
 from asglib import encoder, evaluation, metrics, training
@@ -206,32 +205,6 @@ def test_clips_are_scored_by_the_mean_of_their_segments_probabilities():
 
 
 # --- damage and kills ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("how", [*DAMAGE, "without its checksum"])
-def test_a_damaged_record_is_named_and_made_again(study, finished, how, caplog):
-    path = study.runs / finished["run"] / "record.json"
-    if how == "without its checksum":
-        damage(path.with_name(".record.json.sha256"), "gone")
-    else:
-        damage(path, how)
-    with caplog.at_level(logging.WARNING, "asglib"):
-        assert essence(evaluate(asked(), study)) == essence(finished)
-    assert how == "gone" or f"{path} is damaged: it is set aside" in caplog.text
-    assert how == "gone" or path.with_name("record.json.damaged").exists()
-    assert essence(runs.record_of(asked(), study)) == essence(finished)
-
-
-@pytest.mark.parametrize("how", DAMAGE)
-def test_damaged_waves_are_named_and_the_record_is_the_same(study, finished, how, caplog):
-    record = study.runs / finished["run"] / "record.json"
-    for path in (study.cache / "waves").glob("*.f32"):
-        if path.stat().st_size:
-            damage(path, how)
-    damage(record, "gone")
-    with caplog.at_level(logging.WARNING, "asglib"):
-        assert essence(evaluate(asked(), study)) == essence(finished)
-    assert how == "gone" or ".f32 is damaged: it is set aside" in caplog.text
 
 
 @pytest.mark.parametrize("step", [2, 8])

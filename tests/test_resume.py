@@ -1,11 +1,10 @@
 """A training that is stopped or killed, or whose checkpoint is damaged: the same bits then."""
 
-import logging
 import random
 
 import pytest
 import ranks
-from conftest import DAMAGE, damage, run_small, same_bits, small
+from conftest import run_small, same_bits, small
 
 from asglib.config import ConfigError
 
@@ -64,34 +63,6 @@ def test_a_killed_process_is_resumed_to_the_bit(tones, tmp_path):
     assert kill_at <= steps[0] < 13, f"killed at {kill_at}"
     whole, log_whole = run_small(tones, tmp_path / "whole", config)
     assert same_bits(method, whole) and log == log_whole, f"killed at {kill_at}"
-
-
-@pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_checkpoint_is_named_and_the_run_made_again(
-    uninterrupted, tones, tmp_path, how, always_saved, caplog
-):
-    with pytest.raises(Interrupted):
-        run_small(tones, tmp_path, tell=interrupt_at(5))
-    checkpoint = tmp_path / "checkpoint.pt"
-    damage(checkpoint, how)
-    with caplog.at_level(logging.WARNING, "asglib"):
-        method, log, steps = resumed(tones, tmp_path)
-    assert steps == [1, 2, 3, 4, 5, 6]
-    assert same_bits(method, uninterrupted[0]) and log == uninterrupted[1]
-    if how != "gone":
-        assert f"{checkpoint} is damaged: it is set aside as checkpoint.pt.damaged" in caplog.text
-        assert (tmp_path / "checkpoint.pt.damaged").exists()
-
-
-def test_a_checkpoint_without_its_checksum_is_not_trusted(
-    uninterrupted, tones, tmp_path, always_saved
-):
-    with pytest.raises(Interrupted):
-        run_small(tones, tmp_path, tell=interrupt_at(5))
-    damage(tmp_path / ".checkpoint.pt.sha256", "gone")
-    method, log, steps = resumed(tones, tmp_path)
-    assert steps == [1, 2, 3, 4, 5, 6] and same_bits(method, uninterrupted[0])
-    assert log == uninterrupted[1]
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tones, tmp_path, always_saved):

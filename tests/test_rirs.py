@@ -125,18 +125,6 @@ def test_cache_is_used_and_keyed(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("rirs-*.npy"))) == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"text", b"\0" * 1_000, "cut", "flipped"])
-def test_a_damaged_bank_is_named_and_simulated_again(tmp_path, monkeypatch, damage, caplog):
-    monkeypatch.setattr(rirs, "Simulation", lambda: rirs_settings(rooms=2, max_order=2))
-    first = rirs.bank("simulated", tmp_path, 500)
-    path = next(tmp_path.glob("rirs-*.npy"))
-    whole = path.read_bytes()
-    changed = {"cut": whole[:-100], "flipped": whole[:-8] + b"\xff" * 8}
-    path.write_bytes(changed.get(damage, damage))
-    np.testing.assert_array_equal(rirs.bank("simulated", tmp_path, 500), first)
-    assert str(path) in caplog.text and path.read_bytes() == whole
-
-
 # --- folders --------------------------------------------------------------------------------------
 
 

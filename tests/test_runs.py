@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import multiprocessing
 import resource
 import shutil
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import ranks
 import torch
-from conftest import DAMAGE, QUICK, ROOT, TINY, asked, damage, essence, same_bits, write
+from conftest import QUICK, ROOT, TINY, asked, damage, essence, same_bits, write
 from digits import digits, recording
 
 from asglib import config, encoder
@@ -298,24 +297,6 @@ def test_a_long_log_is_thinned(monkeypatch):
     assert len(kept["loss"]) == runs.LOGGED == len(kept["epoch"])
     assert (kept["loss"][0], kept["loss"][-1], kept["epoch"][-1]) == (0, 90_000, 90.001)
     assert runs._thinned(runs.training.Log(), 0) == {"epoch": [], "loss": [], "rate": []}
-
-
-@pytest.mark.parametrize("name", ["encoder.safetensors", "record.json"])
-@pytest.mark.parametrize("how", [*DAMAGE, "without its checksum"])
-def test_what_is_damaged_is_named_and_made_again(study, made, name, how, caplog):
-    network, record = made
-    path = study.runs / record["run"] / name
-    if how == "without its checksum":
-        damage(path.with_name(f".{name}.sha256"), "gone")
-    else:
-        damage(path, how)
-    with caplog.at_level(logging.WARNING, "asglib"):
-        again, anew = runs.trained(TINY, study)
-    assert same_bits(again, network) and essence(anew) == essence(record)
-    if how != "gone":
-        assert f"{path} is damaged: it is set aside as {name}.damaged and made again" in caplog.text
-        assert path.with_name(f"{name}.damaged").exists()
-    assert same_bits(encoder.load(path.with_name("encoder.safetensors")), network)
 
 
 # --- several processes, kills, full disks --------------------------------------------------------

@@ -10,7 +10,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from asglib.data.listing import stamp
-from asglib.files import load_checked, locked, save_checked, where_allowed
+from asglib.data.places import load_checked, locked, save_checked
+from asglib.files import where_allowed
 
 BATCH = 2**14  # files between two savings: reading two million takes an hour
 
@@ -43,6 +44,8 @@ def sums(folder: Path, paths: pd.Series, cache: Path) -> pd.Series:
 
 
 def _sum(file: str) -> str:
+    if not os.path.isfile(file):  # opening a pipe would wait for ever
+        return ""
     try:
         with open(file, "rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

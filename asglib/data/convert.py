@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from asglib import audio, files
-from asglib.data import converted, index
+from asglib.data import converted, index, places
 from asglib.data.inspection import each, inspect_all
 from asglib.data.listing import Uncopied
 
@@ -53,7 +53,7 @@ def convert(
         return convert_file(folder / path, target / flac_name(path), mark)
 
     try:
-        with files.locked(target / converted.LOCK, wait=False):
+        with places.locked(target / converted.LOCK, wait=False):
             for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
             reasons = each(task, sources, workers, "converting")
@@ -62,18 +62,23 @@ def convert(
             about = {"source": str(folder), "failed": failed}
             about["fingerprint"] = index.fingerprint(clips, folder, cache)
             about["resampler"] = f"soxr {soxr.__version__} HQ"
-            text = json.dumps(about, indent=1)
-            files.write_atomically(target / converted.ABOUT, lambda out: out.write_text(text))
             kept = clips[~clips.path.isin(failed)]
             kept = kept.assign(path=kept.path.map(flac_name)).sort_values(["path", "start"])
             kept.attrs["missing"] = Uncopied(sorted({*clips.attrs["missing"], *failed}))
-            kept = kept.reset_index(drop=True)
-            files.write_atomically(target / converted.INDEX, kept.to_parquet)
+            content = kept.reset_index(drop=True).to_parquet()
+            about["index"] = converted.sum_of(content)
+            _write(target / converted.ABOUT, json.dumps(about, indent=1).encode())
+            _write(target / converted.INDEX, content)
     except BlockingIOError:
         raise ConvertError(f"{target}: another process is converting; wait for that one.") from None
     done = len(checked) - len(failed)
     echo(f"{target}: {done:,} files converted, {len(failed):,} could not be")
     return target
+
+
+def _write(path: Path, content: bytes) -> None:
+    places.clear(path)
+    files.write_atomically(path, lambda out: out.write_bytes(content))
 
 
 def flac_name(source: str) -> str:
@@ -89,6 +94,7 @@ def flac_name(source: str) -> str:
 
 def convert_file(source: Path, target: Path, mark: str) -> str:
     """Converts a file unless `target` has that mark of it; why it cannot be decoded, or ""."""
+    places.clear(target)
     if target.exists() and is_whole(target, mark):
         return ""
     try:

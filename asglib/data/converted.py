@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,10 +21,15 @@ def is_one(folder: Path) -> bool:
 
 
 def build(folder: Path, labels: Iterable[str]) -> pd.DataFrame:
-    """The index that the conversion wrote, without the files that are gone or empty since."""
-    path = folder / INDEX
+    """The index that the conversion wrote, without the files that are gone or empty since.
+
+    DataError: it is not what the conversion wrote.
+    """
+    path, expected = folder / INDEX, _about(folder / ABOUT)
     columns = ["path", *labels, "split", "fold", "start", "stop", "group"]
     try:
+        if expected.get("index") not in (sum_of(path.read_bytes()), None):  # None: an older one
+            raise ValueError("its content has changed")
         table = listing.read(path)[columns]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read ({error}): convert the set again.") from None
@@ -30,3 +37,19 @@ def build(folder: Path, labels: Iterable[str]) -> pd.DataFrame:
     empty = listing.Uncopied(sorted({*table.attrs["empty"], *left.attrs["empty"]}))
     left.attrs = table.attrs | {"missing": left.attrs["missing"], "empty": empty}
     return left
+
+
+def sum_of(content: bytes) -> str:
+    """What convert.json says of the index."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _about(path: Path) -> dict:
+    """What convert.json says of the conversion."""
+    try:
+        about = json.loads(path.read_text())
+        if not isinstance(about, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}): convert the set again.") from None
+    return about

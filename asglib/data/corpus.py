@@ -16,9 +16,10 @@ from torch import Tensor
 from asglib.config import ConfigError
 from asglib.data import content, index, toy
 from asglib.data.clips import Clips
+from asglib.data.places import clear, clear_lock, load_checked, locked, save_checked
 from asglib.data.sets import Task
 from asglib.data.workspace import Workspace
-from asglib.files import load_checked, locked, log, save_checked
+from asglib.files import log
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Corpus:
 
     def clips(self, rows: pd.DataFrame) -> Clips:
         """The waves of `rows`."""
+        for lock in (self.cache / "waves").glob("*.lock"):  # every set that was decoded has one
+            clear_lock(lock)
+            clear(lock.with_suffix(".f32"))
+            clear(lock.with_suffix(".json"))
         return Clips(rows.file, rows.start, rows.stop, self.cache)
 
     def labels(self, rows: pd.DataFrame, name: str, task: str) -> tuple[Tensor, tuple[str, ...]]:
@@ -159,6 +164,7 @@ def _toy(name: str, cache: Path) -> Path:
                 first = folder / wrong.iloc[0]
                 log.warning("%s: damaged or gone, as %d clips are: made again.", first, len(wrong))
             for path in wrong:
+                clear(folder / path)
                 (folder / path).unlink(missing_ok=True)
             toy.build(folder)
             made = content.sums(folder, paths, cache).rename("sha256").to_frame()

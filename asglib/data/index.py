@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from asglib.data import content, converted, listing
 from asglib.data.listing import FIXED, DataError, stamp
+from asglib.data.places import load_checked, locked, save_checked
 from asglib.data.sets import DATASETS, DataSet, Task, row
-from asglib.files import load_checked, locked, save_checked
 
 __all__ = ["DATASETS", "DataError", "fingerprint", "find", "label_ids", "load", "row"]
 LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ".parquet", ""))

@@ -14,8 +14,8 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from asglib import audio, files
-from asglib.data import content, listing
+from asglib import audio
+from asglib.data import content, listing, places
 from asglib.data.containers import cut_off
 
 DEFECTS = ("undecodable", "truncated", "too_short", "too_loud", "silent")
@@ -88,7 +88,7 @@ def inspect_all(
     saved = Path(cache) / "prepare" / f"{name}.parquet"
     paths = pd.Series(paths.unique(), dtype="str")
     keys = list(zip(paths, content.sums(folder, paths, cache)))
-    rows = files.load_checked(saved, pd.read_parquet)
+    rows = places.load_checked(saved, pd.read_parquet)
     rows = [] if rows is None or "silent_end" not in rows else rows.to_dict("records")
     known = {(row["path"], row["sha256"]): row for row in rows}
     todo = [key for key in keys if key not in known]
@@ -98,10 +98,10 @@ def inspect_all(
         size = listing.size(folder / path)
         known[path, digest] = {"path": path, "size": size, "sha256": digest} | row
         if time.monotonic() - last > SAVE_EVERY:
-            files.save_checked(saved, pd.DataFrame(known.values()).to_parquet)
+            places.save_checked(saved, pd.DataFrame(known.values()).to_parquet)
             last = time.monotonic()
     table = pd.DataFrame([known[key] for key in keys])
-    files.save_checked(saved, table.to_parquet)
+    places.save_checked(saved, table.to_parquet)
     return table
 
 

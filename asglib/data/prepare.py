@@ -11,8 +11,8 @@ import pandas as pd
 import soundfile
 import soxr
 
-from asglib import audio, files
-from asglib.data import index
+from asglib import audio
+from asglib.data import index, places
 from asglib.data.convert import convert
 from asglib.data.inspection import DEFECTS, SHORTEST, inspect_all
 from asglib.data.sets import DataSet
@@ -45,7 +45,7 @@ def prepare(
     report["libsndfile"] = soundfile.__libsndfile_version__
     report["soxr"] = soxr.__version__
     text = json.dumps(report, indent=1)
-    files.save_checked(_path(name, cache), lambda out: out.write_text(text))
+    places.save_checked(_path(name, cache), lambda out: out.write_text(text))
     kinds = ("missing", "empty", *DEFECTS)
     wrong = ", ".join(f"{len(report[kind]):,} {kind.replace('_', ' ')}" for kind in kinds)
     echo(f"{wrong}; the report is {_path(name, cache)}")
@@ -58,7 +58,7 @@ def _path(name: str, cache: Path) -> Path:
 
 def read_report(name: str, cache: Path) -> dict | None:
     """The last report of a set, None when it was never prepared or its report is damaged."""
-    return files.load_checked(_path(name, cache), lambda path: json.loads(path.read_text()))
+    return places.load_checked(_path(name, cache), lambda path: json.loads(path.read_text()))
 
 
 def summary(data_set: DataSet, folder: Path, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:

@@ -17,7 +17,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from asglib import audio, files
+from asglib import audio
+from asglib.data import places
 
 LENGTH = 8_000  # samples: 0.5 s, in which the longest T60 below has fallen by more than 37 dB
 LIMIT = 2_048  # responses of a folder, a seeded choice of more: SLR28's 60,325 would be 1.9 GB
@@ -139,12 +140,12 @@ def _simulated(cache: Path, length: int) -> np.ndarray:
     settings = Simulation()
     key = json.dumps([asdict(settings), length, version("pyroomacoustics")], sort_keys=True)
     file = cache / f"rirs-{hashlib.sha256(key.encode()).hexdigest()[:10]}.npy"
-    with files.locked(file.with_suffix(".lock")):
-        responses = files.load_checked(file, np.load)
+    with places.locked(file.with_suffix(".lock")):
+        responses = places.load_checked(file, np.load)
         if responses is None:
             simulated = [simulate(room, settings.max_order) for room in draw(settings)]
             responses = np.stack([normalise(response, length) for response in simulated])
-            files.save_checked(file, lambda temporary: np.save(temporary, responses))
+            places.save_checked(file, lambda temporary: np.save(temporary, responses))
     return responses
 
 

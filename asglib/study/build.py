@@ -15,8 +15,8 @@ from typing import Any
 import nbformat
 
 from asglib.config import Evaluation
+from asglib.data.places import locked
 from asglib.data.workspace import RUNS, Workspace
-from asglib.files import locked
 from asglib.study import children, pool, profiles, provenance, report
 from asglib.study.cluster import StudyError
 from asglib.study.execution import AT_ONCE, Execution, outcome, start

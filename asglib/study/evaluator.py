@@ -14,9 +14,9 @@ from asglib.config import SENSITIVITY, Evaluation, Pretraining
 from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus
 from asglib.data.index import DATASETS, DataError
+from asglib.data.places import clear, locked
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
-from asglib.files import locked
 from asglib.study import names, runs
 from asglib.study.provenance import made_by
 
@@ -144,6 +144,7 @@ class Evaluator:
         return *evaluation.pooled(scored), segments.skipped
 
     def _fine_tuned(self, config: Evaluation, task: evaluation.Task, folder: Path):
+        clear(folder / "checkpoint.pt")
         frames = task.samples // config.frontend.hop
         precision = processes.precision(self.pretraining.precision, self.device, frames)
         return fine_tuning.fine_tuned(

@@ -23,9 +23,9 @@ from asglib.config import Evaluation, Pretraining, as_dict, kept, need
 from asglib.data import rirs
 from asglib.data.corpus import load
 from asglib.data.index import DataError
+from asglib.data.places import clear, load_checked, locked, save_checked
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
-from asglib.files import load_checked, locked, save_checked
 from asglib.processes import Machine
 from asglib.sensitivity import COLLAPSED
 from asglib.study import elastic
@@ -135,6 +135,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         labels, classes = corpus.joint_labels(rows.iloc[clips.keep])
     bank = rirs.bank(settings.rir_bank, workspace.cache) if settings.rir_bank else None
     how = machine(workspace, folder, config.batch * settings.views, tell)
+    clear(folder / "checkpoint.pt")
     method, log = training.pretrain(
         config,
         clips,

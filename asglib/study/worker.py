@@ -21,7 +21,7 @@ import dask
 from distributed import Worker, get_worker
 
 from asglib.config import Evaluation, Pretraining
-from asglib.files import locked
+from asglib.data.places import locked
 
 if TYPE_CHECKING:
     from asglib.data.workspace import Workspace  # which takes seconds
