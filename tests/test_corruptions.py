@@ -26,7 +26,7 @@ from asglib.data.clips import Clips
 from asglib.data.listing import DataError
 from asglib.data.prepare import prepare, read_report
 from asglib.data.workspace import Workspace
-from asglib.study import runs
+from asglib.study import names, runs
 from asglib.study.evaluator import Evaluator
 
 SECONDS = 300  # no case takes as long: who opens a pipe waits for ever
@@ -226,7 +226,7 @@ def anew(ask):
     """The answer of a process that knows nothing yet."""
     files._known.clear()
     corpus.load.cache_clear()
-    runs._sound.cache_clear()
+    names._sound.cache_clear()
     return ask
 
 
@@ -379,9 +379,9 @@ class Converted:
         """The index, the wave of each clip that can be decoded, and all that is told of others."""
         files._known.clear()
         table = index.load("esc50", self.fast, self.cache)
-        names = table.path.tolist()
+        listed = table.path.tolist()
         clips = Clips(f"{self.folder}/" + table.path, table.start, table.stop, self.cache)
-        waves = {names[clips.keep[i]]: clips.whole(i).tobytes() for i in range(len(clips))}
+        waves = {listed[clips.keep[i]]: clips.whole(i).tobytes() for i in range(len(clips))}
         told = [*table.attrs["missing"], *table.attrs["empty"], *map(str, clips.skipped)]
         return table, waves, told
 
