@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_records import TASKS, record, study
 
-from asglib.study import figures, gains
+from asglib.study import figures, gains, tables
 from asglib.study.comparison import over_clips
 from asglib.study.records import evaluations
 
@@ -89,3 +89,26 @@ def test_encoders_on_their_way_stand_in_no_table_of_finished_ones():
     assert set(evaluations(rows)["epochs"]) == {24}
     dots = gains.by_length(rows, PAIR, TASKS)
     assert sorted(set(dots["x"])) == [6, 24]
+
+
+def test_the_rule_of_seeds_reads_the_width_alone():
+    """Deviation 1.5 of 8 seeds: t = 2.365, half 1.254, n = (2.365 * 1.5)^2 = 12.6, so 13."""
+    values = np.array([-1.0, 1.0] * 4) * 1.5 * np.sqrt(7 / 8)
+
+    def told(shift, count=8):
+        rows = []
+        for seed, value in enumerate(values[:count]):
+            rows += [record("ASG", 0.5 + (value + shift) / 100, TASKS[0], seed)]
+            rows += [record("NONE", 0.5, TASKS[0], seed)]
+        cells, _ = tables.differences(evaluations(rows), {"d": PAIR}, TASKS[:1])
+        return gains.planned(cells, "d")
+
+    assert (
+        told(0)
+        == told(9)
+        == "8 seeds give ± 1.25 points on average; by the rule of D56 13 are needed"
+    )
+    assert told(0, 4).endswith("the rule of D56 begins with 8")
+    assert told(0, 1).startswith("1 of the 8 seeds")
+    values = values / 2
+    assert told(3).endswith("by the rule of D56 8 are enough")

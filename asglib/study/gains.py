@@ -1,5 +1,6 @@
 """One difference, say ASG - NONE, looked at closely: how sure, and after how much training."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -7,6 +8,8 @@ import pandas as pd
 from asglib.study.comparison import Cell, compare, over_clips
 from asglib.study.records import evaluations
 from asglib.study.tables import AVERAGE, dots_of, means
+
+PLANNED, MOST, WIDTH = 8, 16, 1.0  # seeds at first, at most, and points to either side (D56)
 
 
 def by_length(
@@ -52,6 +55,21 @@ def _limits(cell: Cell, unit: str) -> str:
     """A dash, too, where some task has no clips to draw from."""
     whole = cell.unit == unit and not cell.note
     return f"[{cell.low:+.1f}, {cell.high:+.1f}]" if whole else "–"
+
+
+def planned(cells: pd.DataFrame, row: str) -> str:
+    """How many seeds the rule of D56 asks for, from the width of an average's interval alone."""
+    cell = cells[(cells["row"] == row) & (cells["column"] == AVERAGE)].iloc[0]
+    if cell.unit != "seeds":
+        return f"{cell.n} of the {PLANNED} seeds with which the rule of D56 begins"
+    half = (cell.high - cell.low) / 2
+    told = f"{cell.n} seeds give ± {half:.2f} points on average"
+    if cell.n < PLANNED:
+        return f"{told}; the rule of D56 begins with {PLANNED}"
+    # n = (t s / 1.0)^2: the interval's own t and deviation
+    needed = min(MOST, math.ceil(cell.n * (half / WIDTH) ** 2))
+    enough = f"{cell.n} are enough" if needed <= cell.n else f"{needed} are needed"
+    return f"{told}; by the rule of D56 {enough}"
 
 
 def in_words(intervals: pd.DataFrame) -> str:
