@@ -16,9 +16,9 @@ import torch
 
 from asglib import audio
 from asglib.audio import RATE
-from asglib.config import between
+from asglib.config import between, need
 from asglib.encoder import Encoder, load
-from asglib.files import locked, write_atomically
+from asglib.files import locked, whole, write_atomically
 from asglib.recordings import EmbeddingError, Recordings, sounds
 
 SECONDS = 3.0  # of a segment: 300 frames, 3.2
@@ -43,7 +43,7 @@ def embed(
     """
     paths, network = sounds(files), encoder
     if not isinstance(network, Encoder):
-        network = load(encoder_file(encoder))
+        network = saved(encoder_file(encoder))
     least = network.frontend.config.n_fft // 2 + 1  # what the front end takes
     between("the length of a segment in seconds", seconds, least / RATE, audio.LONGEST)
     samples = round(seconds * RATE)
@@ -69,6 +69,18 @@ def encoder_file(named: Path | str, runs: Path | None = None) -> Path:
     folders = [Path(named), *([runs / named] if runs else [])]
     chosen = next((path for path in folders if path.exists()), Path(named))
     return chosen / "encoder.safetensors" if chosen.is_dir() else chosen
+
+
+def saved(path: Path | str) -> Encoder:
+    """encoder.load of a file that is what its run has written; ConfigError: it is not."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.sha256")  # in a run's folder; a copy has none
+    need(
+        not (path.is_file() and beside.is_file()) or whole(path),
+        f"{path} is damaged: its checksum is not the one that was written with it; copy it again, "
+        "or ask for its run again.",
+    )
+    return load(path)
 
 
 def _key(about: dict, paths: list[Path], network: Encoder) -> str:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 def load(path: Path | str) -> Encoder:
-    """The encoder that a run saved: waves [B, N] -> [B, D], in evaluation mode."""
-    from asglib import encoder  # takes seconds, which `import asglib` alone does not
+    """The encoder that a run saved: waves [B, N] -> [B, D], in evaluation mode.
 
-    return encoder.load(path)
+    ConfigError: it is none, or not what the run has written.
+    """
+    from asglib import embedding  # takes seconds, which `import asglib` alone does not
+
+    return embedding.saved(path)
 
 
 def embed(files: Iterable[Path | str], encoder: Encoder | Path | str, **how: Any) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from asglib import audio, evaluation, metrics
 from asglib.audio import RATE, SOUNDS, AudioError
 from asglib.encoder import Encoder
-from asglib.files import write_atomically
+from asglib.files import load_checked, save_checked
 
 BATCH = 128  # segments of a step, as in evaluation, and of a part on disk
 
@@ -56,11 +56,14 @@ class Recordings:
     def __init__(self, paths: list[Path], folder: Path, samples: int):
         self.paths, self.folder, self.samples = paths, folder, samples
         self.lengths, self.reasons = [], []  # in samples (-1: bad), and why it is bad
-        self.parts = sorted(folder.glob("[0-9]*.npz"))
-        for path in self.parts:
-            with np.load(path) as part:
-                self.lengths += part["lengths"].tolist()
-                self.reasons += part["reasons"].tolist()
+        self.parts = []
+        for path in sorted(folder.glob("[0-9]*.npz")):
+            told = load_checked(path, _told)
+            if told is None:  # damaged: it and those behind it are made again
+                break
+            self.parts.append(path)
+            self.lengths += told[0]
+            self.reasons += told[1]
         self.told = self.known = len(self.lengths)  # files that parts tell of; when it began
         self.done = BATCH * len(self.parts)  # segments; the last part may have fewer, it ends all
         self.seen = self.calls = 0  # segments and batches that have passed
@@ -116,7 +119,7 @@ class Recordings:
             "reasons": np.array(self.reasons[self.told :], str),
         }
         path = self.folder / f"{len(self.parts):08d}.npz"
-        write_atomically(path, lambda out: _write_arrays(out, told))
+        save_checked(path, lambda out: _write_arrays(out, told))
         self.parts.append(path)
         self.told = len(self.lengths)
 
@@ -153,6 +156,12 @@ class Recordings:
         named = pd.DataFrame({"path": list(map(self.path, clip)), "start": start, "stop": stop})
         columns = [f"h{dim}" for dim in range(features.shape[1])]
         return pd.concat([named, pd.DataFrame(features, columns=columns)], axis=1)
+
+
+def _told(path: Path) -> tuple[list[int], list[str]]:
+    """What a part tells of its files."""
+    with np.load(path) as part:
+        return part["lengths"].tolist(), part["reasons"].tolist()
 
 
 def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from conftest import CPU, ROOT, broken_files, clips_of, noise, tone, write
+from conftest import CPU, ROOT, broken_files, clips_of, noise, same_bits, tone, write
 
 import asglib
-from asglib import evaluation, recordings
+from asglib import evaluation, files, recordings
 from asglib.__main__ import main
 from asglib.config import ConfigError, Frontend
 from asglib.encoder import build, save_encoder
@@ -38,7 +38,7 @@ def encoder():
 @pytest.fixture(scope="module")
 def saved(encoder, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "pretrain-ASG-0123456789" / "encoder.safetensors"
-    save_encoder(encoder, path)
+    files.save_checked(path, lambda out: save_encoder(encoder, out))
     return path
 
 
@@ -183,7 +183,11 @@ def test_a_killed_command_goes_on_to_the_same_bytes(saved, folder, tmp_path):
         time.sleep(0.002)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL and not out.exists()
-    assert len(list(tmp_path.glob(".*.parts/0*.npz"))) >= 3
+    parts = sorted(tmp_path.glob(".*.parts/0*.npz"))
+    assert len(parts) >= 3
+    damaged = bytearray(parts[1].read_bytes())
+    damaged[len(damaged) // 2] ^= 1  # and one part is not what was written
+    parts[1].write_bytes(damaged)
     done = [
         subprocess.run([*words, str(path)], env=environment, capture_output=True, text=True)
         for path in (out, tmp_path / "whole")
@@ -191,6 +195,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(saved, folder, tmp_path):
     assert [each.returncode for each in done] == [1, 1]  # there are bad files
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
     assert f"{12 * 39} rows in {out}; 12 bad files in {out}.bad.csv" in done[0].stdout
+    assert f"{parts[1]} is damaged" in done[0].stderr
     assert not list(tmp_path.glob(".*"))
 
 
@@ -253,3 +258,17 @@ def test_a_link_that_leads_nowhere_is_a_bad_file(encoder, tmp_path):
     assert table.path.tolist() == [str(tmp_path / "there.wav")]
     (bad,) = table.attrs["bad"]
     assert bad["path"] == str(tmp_path / "gone.wav") and "cannot be decoded" in bad["reason"]
+
+
+def test_a_damaged_encoder_is_named_where_its_checksum_lies_beside_it(saved, folder, tmp_path):
+    """One bit of a weight: the file opens, and its embeddings would be wrong."""
+    run = tmp_path / "run"
+    shutil.copytree(saved.parent, run)
+    content = bytearray((run / saved.name).read_bytes())
+    content[-3] ^= 64
+    (run / saved.name).write_bytes(content)
+    for call in (lambda: asglib.load(run / saved.name), lambda: asglib.embed([folder], run)):
+        with pytest.raises(ConfigError, match="encoder.safetensors is damaged: its checksum"):
+            call()
+    (run / f".{saved.name}.sha256").unlink()
+    assert not same_bits(asglib.load(run / saved.name), asglib.load(saved))

@@ -379,3 +379,16 @@ def test_an_untrained_encoder_is_a_run_of_no_steps(study):
     built = encoder.build("tiny", TINY.frontend, 0).state_dict()
     state = network.state_dict()
     assert all(torch.equal(state[key], built[key]) for key in state if key not in ("mean", "std"))
+
+
+def test_the_record_of_another_run_is_not_taken_for_this_one(study, elsewhere, caplog):
+    """Copied by hand with its checksum, it is whole, and of another task."""
+    mine, other = asked(), asked("order")
+    evaluator = Evaluator(TINY, study)
+    right, wrong = evaluator(mine), evaluator(other)
+    folder = elsewhere.runs / right["run"]
+    shutil.copytree(study.runs / wrong["run"], folder)
+    assert runs.record_of(mine, elsewhere) is None
+    assert f"is the record of another run, {wrong['run']}" in caplog.text
+    again = Evaluator(TINY, elsewhere)(mine)
+    assert essence(again) == essence(right) and runs.record_of(mine, elsewhere) == again

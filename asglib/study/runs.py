@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from asglib import encoder, processes, training
+from asglib import encoder, files, processes, training
 from asglib.config import Evaluation, Pretraining, as_dict, kept, need
 from asglib.data import rirs
 from asglib.data.corpus import load
@@ -43,7 +43,12 @@ def record_of(config: Pretraining | Evaluation, workspace: Workspace) -> dict | 
 
 
 def _read(folder: Path) -> dict | None:
-    return load_checked(folder / "record.json", lambda path: json.loads(path.read_text()))
+    path = folder / "record.json"
+    record = load_checked(path, lambda path: json.loads(path.read_text()))
+    if record is None or record.get("run") == folder.name:
+        return record
+    files.log.warning("%s is the record of another run, %s: made again.", path, record.get("run"))
+    return None
 
 
 def _finish(folder: Path, config: Pretraining | Evaluation, record: dict) -> dict:
