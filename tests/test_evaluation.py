@@ -1,6 +1,7 @@
 """Downstream evaluation (section 3.2): known answers, written-out scores, encoders left alone."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from asglib.evaluation import Segments, SpectrogramControl, Task, embed, train_l
 from asglib.fine_tuning import Classifier, Crops
 from asglib.frontend import LogSpectrogram
 from asglib.metrics import per_clip
+from asglib.processes import Machine
 
 FRONTEND = small().frontend
 SHORT = Downstream(epochs=30, drop_epoch=20, batch=32, lr=1e-2)
@@ -242,6 +244,33 @@ def test_shuffled_labels_give_chance():
     assert true > 0.99  # the same with true labels
 
 
+def test_frozen_evaluation_trains_on_the_training_rows_and_scores_the_test_rows():
+    """Against a loop over clips, with rows in any order; the encoder's features tell the class."""
+    segments, labels = blobs(60, 0)
+    rows = torch.randperm(60, generator=gen(3)).numpy()
+    train, test = rows[:40], np.sort(rows[40:])
+    task = Task(None, labels, train, test, 4, 1)
+    scores, found = evaluation.frozen(segments, task, SHORT, 0, CPU)
+    mine = torch.tensor([clip in train for clip in segments.clip.tolist()])
+    layers = train_linear(segments.features[mine], labels[segments.clip[mine]], 4, SHORT, 0)
+    assert found.tolist() == test.tolist() and scores.argmax(1).tolist() == labels[test].tolist()
+    for row, score in zip(test, scores):
+        parts = layers(segments.features[segments.clip == row]).softmax(1)
+        torch.testing.assert_close(score, sum(parts) / 3)
+
+
+def test_a_clips_posterior_takes_the_classes_shares_among_the_training_clips_as_prior():
+    """Shares 3/4 and 1/4; two segments: their product over the prior, by hand."""
+    labels, train = torch.tensor([0, 1, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 3])
+    task = Task(None, labels, train, np.array([5, 6]), 2, 1)
+    p = torch.tensor([[0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    scores, rows = evaluation.clip_scores(p.log(), torch.tensor([5, 5, 6]), task, "naive Bayes")
+    odds = (0.6 * 0.7 / 0.75) / (0.4 * 0.3 / 0.25)
+    assert rows.tolist() == [5, 6]
+    expected = torch.tensor([[odds / (1 + odds), 1 / (1 + odds)], [0.2, 0.8]])
+    torch.testing.assert_close(scores, expected)
+
+
 def test_several_labels_a_clip():
     segments, labels = blobs(80, 0)
     targets = torch.stack([labels == 0, labels < 2, labels % 2 == 1], 1).long()
@@ -381,6 +410,29 @@ def test_fine_tuning_trains_batch_normalisation_and_tests_with_its_statistics(
 def test_fine_tuning_takes_every_step_at_the_rate_of_its_epoch(two_pitches, tmp_path, taken):
     tuned(two_pitches, tmp_path, epochs=3, drop_epoch=2, lr=0.001)
     assert taken == [[0.001]] * 6 + [[pytest.approx(0.0001)]] * 3
+
+
+def test_fine_tuned_clips_are_scored_by_overlapping_segments_as_the_task_asks(
+    tones, tmp_path, monkeypatch
+):
+    """0.5 s in segments of 0.24 s: at 0, 0.12, 0.24 and 0.26 s; even priors: a plain product."""
+    logits, original = [], Classifier.logits
+
+    def noted(self, waves):
+        found = original(self, waves)
+        if not self.training:
+            logits.append(found)
+        return found
+
+    monkeypatch.setattr(Classifier, "logits", noted)
+    task = replace(task_of(tones, tmp_path), overlap=0.5)
+    how = Downstream(epochs=1, drop_epoch=1, batch=8, aggregate="naive Bayes")
+    checkpoint = tmp_path / "checkpoint.pt"
+    encoder, machine = build("tiny", FRONTEND), Machine(CPU)
+    scores, rows, _ = fine_tuning.fine_tuned(encoder, task, how, 0, checkpoint, machine)
+    assert rows.tolist() == task.test.tolist() and len(torch.cat(logits)) == 4 * 8
+    parts = torch.cat(logits).log_softmax(1).view(8, 4, 2)
+    torch.testing.assert_close(scores, parts.sum(1).softmax(1))
 
 
 def test_fine_tuning_is_a_function_of_its_seed(two_pitches, tmp_path, model):
