@@ -190,6 +190,17 @@ def test_gaps_are_uniform_and_slices_inside_in_random_order():
     assert near.mean().item() == pytest.approx(95, abs=4)
 
 
+def test_every_gap_and_every_place_for_it_is_drawn_equally_often():
+    """Of at most 3 frames: gap 0 at four places, 1 at three, 2 at two, 3 at one."""
+    starts, gap = temporal_gap.draw(24_000, 3, gen(2))
+    gaps = (3 * gap).round().long()
+    assert stats.chisquare(torch.bincount(gaps, minlength=4).numpy()).pvalue > 1e-3
+    for size in range(4):
+        places = torch.bincount(starts[gaps == size].min(1).values)
+        assert len(places) == 4 - size and (places > 0).all()
+        assert size == 3 or stats.chisquare(places.numpy()).pvalue > 1e-3
+
+
 def test_the_gaps_loss_lies_between_a_half_and_ln_2():
     gap = torch.rand(100_000, generator=gen()).clamp(1e-4, 1 - 1e-4)
     constant = F.binary_cross_entropy_with_logits(torch.zeros_like(gap), gap)
@@ -218,13 +229,29 @@ def test_the_gaps_slices_are_those_that_were_drawn():
 
 def test_the_gaps_loss_is_the_cross_entropy_of_given_estimates():
     method, config = build("TemporalGap")
-    given = torch.linspace(-2, 3, 8).double()
+    given, pairs = torch.linspace(-2, 3, 8).double(), []
+    method.encoder.embed = lambda x: torch.arange(16.0)[:, None].expand(-1, 128)
     method.estimator = nn.Module()
-    method.estimator.forward = lambda pair: given[:, None]
+    method.estimator.forward = lambda pair: (pairs.append(pair), given[:, None])[1]
     _, gap = temporal_gap.draw(8, 328 - 64, gen(4))
     p = 1 / (1 + torch.exp(-given))
     expected = -(gap * p.log() + (1 - gap) * (1 - p).log()).mean().item()
     assert method(batch(config), gen(4)).item() == pytest.approx(expected, abs=1e-5)
+    assert pairs[0][:, ::128].tolist() == [[i, 8 + i] for i in range(8)]
+
+
+def test_multiheads_loss_is_the_cross_entropy_of_the_clips_classes():
+    """Whatever the sound, a head of given shares: minus the mean log of each clip's own."""
+    method, config = build("MultiHead")
+    assert method.head.out_features == 4
+    shares = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    data, labels = batch(config), torch.tensor([0, 0, 0, 1, 1, 2, 3, 3])
+    nn.init.zeros_(method.head.weight)
+    with torch.no_grad():
+        method.head.bias.copy_(shares.log())
+    product = 0.1**3 * 0.2**2 * 0.3 * 0.4**2
+    loss = method(data._replace(labels=labels), gen()).item()
+    assert loss == pytest.approx(-math.log(product) / 8, abs=1e-5)
 
 
 def test_semi_hard_triplets_by_a_loop():
@@ -236,6 +263,18 @@ def test_semi_hard_triplets_by_a_loop():
         farther = [x for x in others if x > own]
         total += max(own - (min(farther) if farther else max(others)) + 0.1, 0) / 9
     assert triplet.semi_hard(a, p, 0.1).item() == pytest.approx(total, abs=1e-5)
+
+
+def test_anchor_and_positive_are_unit_embeddings_of_two_crops_of_a_clip():
+    method, config = build("Triplet")
+    data = batch(config)
+    method.eval()
+    with torch.no_grad():
+        a, p = (F.normalize(method.encoder(data.crops[:, i]), dim=1) for i in range(2))
+        expected = triplet.semi_hard(a, p, 0.1).item()
+        wrong = triplet.semi_hard(a, p.roll(1, 0), 0.1).item()
+        assert method(data, gen()).item() == pytest.approx(expected, abs=1e-6)
+    assert abs(wrong - expected) > 1e-3
 
 
 def test_collapsed_triplets_stick_at_the_margin_and_random_ones_lie_2_apart():

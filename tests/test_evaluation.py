@@ -49,6 +49,12 @@ def test_scores_of_segments_are_averaged_by_clip():
     assert found[2].argmax() == 1 and scores[3].argmax() == 0  # the mean decides, not a segment
 
 
+def test_the_score_of_a_clip_of_one_segment_is_that_segments():
+    scores = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    found = per_clip(scores, torch.tensor([1, 0, 1]), 2)
+    torch.testing.assert_close(found, torch.tensor([[0.2, 0.8], [0.75, 0.25]]))
+
+
 def test_probabilities():
     logits = torch.tensor([[0.0, float(np.log(3.0))]])
     one, several = (metrics.probabilities(logits, each) for each in (False, True))
@@ -484,6 +490,34 @@ def test_fine_tuning_takes_every_training_clip_once_an_epoch_shuffled_with_other
     assert [order for order, _ in again] == orders
     assert torch.equal(again[2][1][5], epochs[2][1][5])
     assert epochs_of(Crops(task, crops.config, 1))[0][0] != orders[0]
+
+
+def test_fine_tuning_crops_its_own_training_rows_by_its_seed_and_keeps_labels_with_clips(
+    two_pitches, tmp_path, monkeypatch
+):
+    """Rows 12 to 35, each its own class; row 14 cannot be decoded."""
+    monkeypatch.setattr(clips_file, "CACHE_LIMIT", -1)
+    paths, found = list(two_pitches), []
+    paths[14], *_ = broken_files(tmp_path / "bad")
+    task = task_of(paths, tmp_path, samples=1_000)
+    task = replace(task, train=np.arange(12, 36), targets=torch.arange(36), classes=36)
+    for seed in (0, 1):
+        crops = Crops(task, Downstream(epochs=1, drop_epoch=1, batch=9), seed)
+        found += epochs_of(crops)
+        for step in range(len(crops)):
+            batch, _ = crops[step]
+            assert torch.equal(batch.labels, batch.clips)
+            assert batch.crops.shape == (len(batch.clips), 1, 1_000)
+    rows = [12, 13, *range(15, 36)]
+    (order, one), (other_order, other) = found
+    assert sorted(order) == sorted(other_order) == rows
+    assert not any(torch.equal(one[row], other[row]) for row in rows)
+
+
+def test_the_layer_that_fine_tuning_adds_follows_the_seed():
+    f = build("tiny", FRONTEND)
+    one, same, other = (Classifier(f, 3, seed).head.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 def test_a_test_clip_that_cannot_be_decoded_shifts_no_score(two_pitches, tmp_path, monkeypatch):

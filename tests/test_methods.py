@@ -173,6 +173,8 @@ def test_an_unknown_setting_is_named_with_those_there_are():
 
 def test_how_many_views_a_clip_has_is_told():
     assert [METHODS[name].views for name in ("NONE", "FT", "ASG", "Sup.")] == [2, 4, 4, 1]
+    others = ("COLA", "BYOL-A", "CPC", "CPC adv-55", "CBoW", "SG", "Triplet", "MultiHead")
+    assert [METHODS[name].views for name in others] == [2, 4, 1, 3, 4, 1, 2, 1]
     assert [METHODS[name].rir_bank for name in ("ASG", "Sup.")] == ["simulated", None]
 
 
