@@ -71,6 +71,33 @@ def test_the_decoder_has_the_weights_counted_by_hand_and_a_linear_end():
     assert out.shape == (5, 1, 64, 96) and out.min() < 0 < out.max()
 
 
+def test_the_decoder_is_its_layers_between_nearest_neighbour_upsamplings():
+    """The last layer by its weights: along time, normalised, positive part, along frequency."""
+    decoder = slices.Decoder(12, 2, (64, 96))
+    decoder(torch.randn(4, 12, generator=gen()))  # gives the normalisations statistics
+    decoder.eval()
+    z = torch.randn(3, 12, generator=gen(1))
+
+    def doubled(x):
+        return x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+    with torch.no_grad():
+        first = z @ decoder.first.weight.T + decoder.first.bias
+        x = first[:, :, None, None].repeat(1, 1, 2, 3)
+        for layer in decoder.layers:
+            x = layer(doubled(x))
+        x, last = doubled(x), decoder.last
+        y = F.conv2d(F.pad(x, (1, 1)), last.time.weight)
+        mean, variance = (
+            part[:, None, None] for part in (last.norm.running_mean, last.norm.running_var)
+        )
+        y = ((y - mean) / (variance + 1e-5).sqrt()).clamp(min=0)
+        y = F.conv2d(F.pad(y, (0, 0, 1, 1)), last.frequency.weight)
+        weight, bias = last.around.weight[:, :, 0, 0], last.around.bias
+        y = y + torch.einsum("oc,bcft->boft", weight, x) + bias[:, None, None]
+        torch.testing.assert_close(decoder(z), y, rtol=1e-4, atol=1e-5)
+
+
 def test_cbow_sees_all_but_the_middle_and_skip_gram_the_middle_alone():
     for name, seen in (("CBoW", [0, 1, 3, 4]), ("SG", [2])):
         method, config = build(name)
@@ -102,6 +129,56 @@ class Constant(nn.Module):
         return torch.zeros(len(z), 1, 64, 64)
 
 
+@pytest.mark.parametrize(("name", "hidden"), [("CBoW", [2]), ("SG", [0, 1, 3, 4])])
+def test_the_loss_is_that_of_each_hidden_slice_with_its_own_prediction(name, hidden):
+    """Given predictions, a number a slice, against slices cut by hand."""
+    method, config = build(name)
+    data, given = batch(config), torch.tensor([0.5, -1.0, 2.0, 0.25])[: len(hidden)]
+    method.decoder = Given(given)
+    with torch.no_grad():
+        spectrogram = method.encoder.spectrogram(data.crops[:, 0]).double()
+        ours = method(data, gen()).item()
+        mean, std = method.encoder.mean.double(), method.encoder.std.double()
+    assert std > 1.1 and abs(mean) > 1
+    errors = []
+    for value, number in zip(given.double(), hidden):
+        standard = (spectrogram[:, :, 66 * number : 66 * number + 64] - mean) / std
+        errors.append((standard - value).square().mean())
+    assert ours == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
+    assert method.decoder.z.shape == (8, 128 * (5 - len(hidden)))
+
+
+class Given(nn.Module):
+    """Predicts a number a slice, whatever it is given."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values, self.z = values, None
+
+    def forward(self, z):
+        self.z = z
+        return self.values[None, :, None, None].expand(len(z), -1, 64, 64)
+
+
+def test_the_decoder_gets_the_embeddings_of_a_clips_own_slices_in_their_order():
+    method, config = build("CBoW")
+    method.decoder = Given(torch.zeros(1))
+    numbers = torch.arange(32.0)[:, None].expand(-1, 128)
+    method.encoder.embed = lambda slices: numbers
+    method(batch(config), gen())
+    assert method.decoder.z[:, ::128].tolist() == numbers[:, 0].view(8, 4).tolist()
+
+
+def test_the_autoencoder_embeds_the_spectrogram_as_every_encoder_does():
+    """What it trains on is what evaluation gives the encoder: not standardised twice."""
+    method, config = build("AutoEncoder")
+    method.decoder, data = Constant(), batch(config)
+    taken, original = [], method.encoder.embed
+    method.encoder.embed = lambda s: (taken.append(s), original(s))[1]
+    method(data, gen())
+    assert torch.equal(taken[0], method.encoder.spectrogram(data.crops[:, 0]))
+
+
 def test_gaps_are_uniform_and_slices_inside_in_random_order():
     starts, gap = temporal_gap.draw(20_000, 200, gen())
     assert starts.min() >= 0 and starts.max() <= 200
@@ -111,6 +188,17 @@ def test_gaps_are_uniform_and_slices_inside_in_random_order():
     assert (starts[:, 0] > starts[:, 1]).float().mean().item() == pytest.approx(0.5, abs=0.02)
     near = starts.min(1).values[gap < 0.1].double()
     assert near.mean().item() == pytest.approx(95, abs=4)
+
+
+def test_every_gap_and_every_place_for_it_is_drawn_equally_often():
+    """Of at most 3 frames: gap 0 at four places, 1 at three, 2 at two, 3 at one."""
+    starts, gap = temporal_gap.draw(24_000, 3, gen(2))
+    gaps = (3 * gap).round().long()
+    assert stats.chisquare(torch.bincount(gaps, minlength=4).numpy()).pvalue > 1e-3
+    for size in range(4):
+        places = torch.bincount(starts[gaps == size].min(1).values)
+        assert len(places) == 4 - size and (places > 0).all()
+        assert size == 3 or stats.chisquare(places.numpy()).pvalue > 1e-3
 
 
 def test_the_gaps_loss_lies_between_a_half_and_ln_2():
@@ -139,6 +227,33 @@ def test_the_gaps_slices_are_those_that_were_drawn():
             assert torch.equal(taken[0][side * 8 + i], spectrogram[i, :, start : start + 64])
 
 
+def test_the_gaps_loss_is_the_cross_entropy_of_given_estimates():
+    method, config = build("TemporalGap")
+    given, pairs = torch.linspace(-2, 3, 8).double(), []
+    method.encoder.embed = lambda x: torch.arange(16.0)[:, None].expand(-1, 128)
+    method.estimator = nn.Module()
+    method.estimator.forward = lambda pair: (pairs.append(pair), given[:, None])[1]
+    _, gap = temporal_gap.draw(8, 328 - 64, gen(4))
+    p = 1 / (1 + torch.exp(-given))
+    expected = -(gap * p.log() + (1 - gap) * (1 - p).log()).mean().item()
+    assert method(batch(config), gen(4)).item() == pytest.approx(expected, abs=1e-5)
+    assert pairs[0][:, ::128].tolist() == [[i, 8 + i] for i in range(8)]
+
+
+def test_multiheads_loss_is_the_cross_entropy_of_the_clips_classes():
+    """Whatever the sound, a head of given shares: minus the mean log of each clip's own."""
+    method, config = build("MultiHead")
+    assert method.head.out_features == 4
+    shares = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    data, labels = batch(config), torch.tensor([0, 0, 0, 1, 1, 2, 3, 3])
+    nn.init.zeros_(method.head.weight)
+    with torch.no_grad():
+        method.head.bias.copy_(shares.log())
+    product = 0.1**3 * 0.2**2 * 0.3 * 0.4**2
+    loss = method(data._replace(labels=labels), gen()).item()
+    assert loss == pytest.approx(-math.log(product) / 8, abs=1e-5)
+
+
 def test_semi_hard_triplets_by_a_loop():
     a, p = (F.normalize(torch.randn(9, 4, generator=gen(i)), dim=1) for i in (1, 2))
     total = 0.0
@@ -148,6 +263,18 @@ def test_semi_hard_triplets_by_a_loop():
         farther = [x for x in others if x > own]
         total += max(own - (min(farther) if farther else max(others)) + 0.1, 0) / 9
     assert triplet.semi_hard(a, p, 0.1).item() == pytest.approx(total, abs=1e-5)
+
+
+def test_anchor_and_positive_are_unit_embeddings_of_two_crops_of_a_clip():
+    method, config = build("Triplet")
+    data = batch(config)
+    method.eval()
+    with torch.no_grad():
+        a, p = (F.normalize(method.encoder(data.crops[:, i]), dim=1) for i in range(2))
+        expected = triplet.semi_hard(a, p, 0.1).item()
+        wrong = triplet.semi_hard(a, p.roll(1, 0), 0.1).item()
+        assert method(data, gen()).item() == pytest.approx(expected, abs=1e-6)
+    assert abs(wrong - expected) > 1e-3
 
 
 def test_collapsed_triplets_stick_at_the_margin_and_random_ones_lie_2_apart():

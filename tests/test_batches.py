@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import clips_of, small, write
+from conftest import clips_of, gen, small, write
 from scipy import stats
 from torch.utils.data import DataLoader
 
@@ -52,6 +52,15 @@ def test_a_balanced_draw_gives_every_class_the_same_share_and_its_clips_by_chanc
     assert stats.chisquare(rare).pvalue > 1e-3
     plain = epoch_order(small(clips_per_epoch=4_000), 0, 100, None)
     assert np.bincount(labels[plain]).tolist() == [3_600, 400]
+
+
+def test_a_balanced_draw_of_labels_in_any_order_gives_every_class_the_same_share():
+    labels = torch.tensor(([0] * 9 + [1]) * 10)[torch.randperm(100, generator=gen())]
+    drawn = balanced(labels, 4_000, np.random.default_rng(0))
+    assert np.bincount(labels[drawn]).tolist() == [2_000, 2_000]
+    counts = np.bincount(drawn, minlength=100)
+    assert stats.chisquare(counts[labels == 1]).pvalue > 1e-3
+    assert stats.chisquare(counts[labels == 0]).pvalue > 1e-3
 
 
 def test_a_class_whose_clips_carry_common_labels_too_is_drawn_as_often():
@@ -135,6 +144,18 @@ def test_a_clip_that_comes_twice_in_an_epoch_has_other_crops(decoded):
         for number, crop in zip(batch.clips.tolist(), batch.crops):
             crops.setdefault(number, []).append(crop)
     assert all(len(pair) == 2 and not torch.equal(*pair) for pair in crops.values())
+
+
+def test_another_seed_has_other_crops_of_the_same_clip(decoded):
+    crops = []
+    for seed in (0, 1):
+        batches, found = Batches(small(seed=seed), decoded), {}
+        for step in range(3):
+            batch, _ = batches[step]
+            found |= dict(zip(batch.clips.tolist(), batch.crops[:, 0]))
+        crops.append(found)
+    assert len(crops[0]) == 24
+    assert not any(torch.equal(crops[0][clip], crops[1][clip]) for clip in range(24))
 
 
 @pytest.mark.parametrize("loaders", [1, 2])

@@ -50,6 +50,52 @@ def test_the_loss_is_a_double_loop_over_rows():
     assert cola.bilinear_loss(a[order], p[order], w).item() == pytest.approx(total, abs=1e-5)
 
 
+def test_the_positives_of_other_processes_are_candidates_too(monkeypatch):
+    """Two rows of a process before this one: its own positives stand behind them."""
+    a, p, others = (torch.randn(rows, 3, generator=gen(rows)).double() for rows in (4, 5, 2))
+    p, w = p[:4], torch.randn(3, 3, generator=gen(3)).double()
+    monkeypatch.setattr(cola, "gather", lambda z: (torch.cat([others.float(), z]), 2))
+    every, total = torch.cat([others, p]), 0.0
+    for i in range(4):
+        scores = [math.exp(float(a[i] @ w @ every[j])) for j in range(6)]
+        total -= math.log(scores[2 + i] / sum(scores)) / 4
+    assert cola.bilinear_loss(a, p, w).item() == pytest.approx(total, abs=1e-5)
+
+
+def test_anchor_and_positive_are_the_first_and_the_second_crop_from_their_beginning():
+    method, config = build("stretch", noise=0.0, stretch_probability=0.0)
+    data = batch(config)
+    assert data.crops.shape[2] == round(1.1 * config.samples)
+    views = method.views(data, gen())
+    for number, view in enumerate(views):
+        expected = method.encoder.spectrogram(data.crops[:, number, : config.samples])
+        assert torch.equal(view, expected)
+    assert not torch.allclose(*views)
+
+
+def test_each_anchor_looks_for_its_positive_and_not_the_other_way_round():
+    method, config = build()
+    method.eval()
+    data = batch(config)
+    anchor, positive = method.views(data, gen(1))
+    z, z_p = (method.head(method.encoder.embed(part)) for part in (anchor, positive))
+    expected = F.cross_entropy(z @ method.similarity @ z_p.T, torch.arange(len(z)))
+    assert method(data, gen(1)).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_every_room_is_used_and_each_clip_has_its_own():
+    """Of an impulse the responses themselves remain: an echo at 7, 19, 31 or 53 samples."""
+    method, config = build("rir", noise=0.0)
+    crops = torch.zeros(64, 2, config.samples)
+    crops[:, 1, 0] = 1.0
+    heard = []
+    method.encoder.spectrogram = lambda waves: (heard.append(waves), waves)[1]
+    method.views(Batch(crops, torch.arange(64), None), gen())
+    assert torch.equal(heard[0], crops[:, 0])
+    echoes = heard[1][:, 1:60].argmax(1) + 1
+    assert set(echoes.tolist()) == {7, 19, 31, 53}
+
+
 def test_known_values_of_the_loss():
     z = F.normalize(torch.randn(7, 7, generator=gen()), dim=1)
     assert cola.bilinear_loss(z, z, torch.zeros(7, 7)).item() == pytest.approx(math.log(7))
@@ -95,6 +141,15 @@ def test_half_are_stretched_and_half_of_these_are_faster():
     assert len(kinds) == 3
     unchanged = kinds.pop(round(many[0, 800:1_600].sum().item(), 4))
     assert 160 < unchanged < 240 and min(kinds.values()) > 60
+
+
+@pytest.mark.parametrize(
+    ("probability", "least", "most"), [(0, 0, 0), (0.2, 50, 110), (1, 400, 400)]
+)
+def test_as_many_are_stretched_as_asked(probability, least, most):
+    many = torch.randn(1, 1_760, generator=gen()).expand(400, -1)
+    out = cola.stretched(many, probability, 0.1, gen(1))
+    assert least <= (out != many[:, :1_600]).any(1).sum() <= most
 
 
 def test_without_blocks_it_is_cola_and_each_block_changes_the_positive_alone():

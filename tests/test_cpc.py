@@ -146,6 +146,49 @@ def test_a_step_along_the_gradients_sign_is_worse_than_noise_of_its_size():
     assert worse == 8
 
 
+class Slopes(nn.Module):
+    """Stands for the network: latents are the wave times a slope, the context twice and thrice."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = slope
+
+    def latents(self, waves):
+        return (waves * self.slope)[:, None]
+
+    def contexts(self, z):
+        return 2 * z, 3 * z
+
+
+def test_the_adversary_adds_epsilon_where_the_loss_rises_and_the_context_stays_clean():
+    """A loss that is the sum of the latents: its gradient is the slope."""
+    method, data = build(epsilon_db=-60.0).train(), batch()
+    waves = data.crops[:, 0]
+    slope = torch.where(torch.arange(16_000) % 3 == 0, -2.0, 0.5)
+    method.encoder.network, seen = Slopes(slope), []
+    method._loss = lambda z, contexts, generator: (seen.append((z, contexts)), z.sum())[1]
+    method(data, gen())
+    (clean, _), (moved, contexts) = seen
+    assert torch.equal(clean[:, 0], waves * slope)
+    expected = (waves + 0.001 * slope.sign()) * slope
+    torch.testing.assert_close(moved[:, 0], expected, rtol=0, atol=1e-6)
+    assert torch.equal(contexts[0], 2 * clean) and torch.equal(contexts[1], 3 * clean)
+
+
+def test_noise_in_the_place_of_the_adversary_is_gaussian_of_its_level_and_in_training_only():
+    method, data, seen = build(noise_db=-40.0), batch(), []
+    method.encoder.network = Slopes(1.0)
+    method._loss = lambda z, contexts, generator: (seen.append((z[:, 0], contexts)), z.sum())[1]
+    method.train()(data, gen())
+    method.eval()(data, gen())
+    (heard, contexts), (plain, _) = seen
+    assert torch.equal(plain, data.crops[:, 0]) and torch.equal(contexts[0][:, 0], 2 * heard)
+    noise = ((heard - plain) / 0.01).double().flatten()  # 96,000 samples
+    assert noise.mean().item() == pytest.approx(0, abs=0.015)
+    assert noise.square().mean().item() == pytest.approx(1, abs=0.02)
+    assert noise.pow(4).mean().item() == pytest.approx(3, abs=0.15)
+
+
 def test_no_adversary_where_epsilon_vanishes_and_none_in_evaluation():
     plain, tiny = build(), build(epsilon_db=-400.0)
     data = batch()

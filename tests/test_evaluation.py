@@ -1,6 +1,7 @@
 """Downstream evaluation (section 3.2): known answers, written-out scores, encoders left alone."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from asglib.evaluation import Segments, SpectrogramControl, Task, embed, train_l
 from asglib.fine_tuning import Classifier, Crops
 from asglib.frontend import LogSpectrogram
 from asglib.metrics import per_clip
+from asglib.processes import Machine
 
 FRONTEND = small().frontend
 SHORT = Downstream(epochs=30, drop_epoch=20, batch=32, lr=1e-2)
@@ -45,6 +47,12 @@ def test_scores_of_segments_are_averaged_by_clip():
     found = per_clip(scores, clip, 3)
     torch.testing.assert_close(found, expected)
     assert found[2].argmax() == 1 and scores[3].argmax() == 0  # the mean decides, not a segment
+
+
+def test_the_score_of_a_clip_of_one_segment_is_that_segments():
+    scores = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    found = per_clip(scores, torch.tensor([1, 0, 1]), 2)
+    torch.testing.assert_close(found, torch.tensor([[0.2, 0.8], [0.75, 0.25]]))
 
 
 def test_probabilities():
@@ -242,6 +250,33 @@ def test_shuffled_labels_give_chance():
     assert true > 0.99  # the same with true labels
 
 
+def test_frozen_evaluation_trains_on_the_training_rows_and_scores_the_test_rows():
+    """Against a loop over clips, with rows in any order; the encoder's features tell the class."""
+    segments, labels = blobs(60, 0)
+    rows = torch.randperm(60, generator=gen(3)).numpy()
+    train, test = rows[:40], np.sort(rows[40:])
+    task = Task(None, labels, train, test, 4, 1)
+    scores, found = evaluation.frozen(segments, task, SHORT, 0, CPU)
+    mine = torch.tensor([clip in train for clip in segments.clip.tolist()])
+    layers = train_linear(segments.features[mine], labels[segments.clip[mine]], 4, SHORT, 0)
+    assert found.tolist() == test.tolist() and scores.argmax(1).tolist() == labels[test].tolist()
+    for row, score in zip(test, scores):
+        parts = layers(segments.features[segments.clip == row]).softmax(1)
+        torch.testing.assert_close(score, sum(parts) / 3)
+
+
+def test_a_clips_posterior_takes_the_classes_shares_among_the_training_clips_as_prior():
+    """Shares 3/4 and 1/4; two segments: their product over the prior, by hand."""
+    labels, train = torch.tensor([0, 1, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 3])
+    task = Task(None, labels, train, np.array([5, 6]), 2, 1)
+    p = torch.tensor([[0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    scores, rows = evaluation.clip_scores(p.log(), torch.tensor([5, 5, 6]), task, "naive Bayes")
+    odds = (0.6 * 0.7 / 0.75) / (0.4 * 0.3 / 0.25)
+    assert rows.tolist() == [5, 6]
+    expected = torch.tensor([[odds / (1 + odds), 1 / (1 + odds)], [0.2, 0.8]])
+    torch.testing.assert_close(scores, expected)
+
+
 def test_several_labels_a_clip():
     segments, labels = blobs(80, 0)
     targets = torch.stack([labels == 0, labels < 2, labels % 2 == 1], 1).long()
@@ -383,6 +418,29 @@ def test_fine_tuning_takes_every_step_at_the_rate_of_its_epoch(two_pitches, tmp_
     assert taken == [[0.001]] * 6 + [[pytest.approx(0.0001)]] * 3
 
 
+def test_fine_tuned_clips_are_scored_by_overlapping_segments_as_the_task_asks(
+    tones, tmp_path, monkeypatch
+):
+    """0.5 s in segments of 0.24 s: at 0, 0.12, 0.24 and 0.26 s; even priors: a plain product."""
+    logits, original = [], Classifier.logits
+
+    def noted(self, waves):
+        found = original(self, waves)
+        if not self.training:
+            logits.append(found)
+        return found
+
+    monkeypatch.setattr(Classifier, "logits", noted)
+    task = replace(task_of(tones, tmp_path), overlap=0.5)
+    how = Downstream(epochs=1, drop_epoch=1, batch=8, aggregate="naive Bayes")
+    checkpoint = tmp_path / "checkpoint.pt"
+    encoder, machine = build("tiny", FRONTEND), Machine(CPU)
+    scores, rows, _ = fine_tuning.fine_tuned(encoder, task, how, 0, checkpoint, machine)
+    assert rows.tolist() == task.test.tolist() and len(torch.cat(logits)) == 4 * 8
+    parts = torch.cat(logits).log_softmax(1).view(8, 4, 2)
+    torch.testing.assert_close(scores, parts.sum(1).softmax(1))
+
+
 def test_fine_tuning_is_a_function_of_its_seed(two_pitches, tmp_path, model):
     f, state = build("tiny", FRONTEND), torch.get_rng_state()
     found = []
@@ -432,6 +490,34 @@ def test_fine_tuning_takes_every_training_clip_once_an_epoch_shuffled_with_other
     assert [order for order, _ in again] == orders
     assert torch.equal(again[2][1][5], epochs[2][1][5])
     assert epochs_of(Crops(task, crops.config, 1))[0][0] != orders[0]
+
+
+def test_fine_tuning_crops_its_own_training_rows_by_its_seed_and_keeps_labels_with_clips(
+    two_pitches, tmp_path, monkeypatch
+):
+    """Rows 12 to 35, each its own class; row 14 cannot be decoded."""
+    monkeypatch.setattr(clips_file, "CACHE_LIMIT", -1)
+    paths, found = list(two_pitches), []
+    paths[14], *_ = broken_files(tmp_path / "bad")
+    task = task_of(paths, tmp_path, samples=1_000)
+    task = replace(task, train=np.arange(12, 36), targets=torch.arange(36), classes=36)
+    for seed in (0, 1):
+        crops = Crops(task, Downstream(epochs=1, drop_epoch=1, batch=9), seed)
+        found += epochs_of(crops)
+        for step in range(len(crops)):
+            batch, _ = crops[step]
+            assert torch.equal(batch.labels, batch.clips)
+            assert batch.crops.shape == (len(batch.clips), 1, 1_000)
+    rows = [12, 13, *range(15, 36)]
+    (order, one), (other_order, other) = found
+    assert sorted(order) == sorted(other_order) == rows
+    assert not any(torch.equal(one[row], other[row]) for row in rows)
+
+
+def test_the_layer_that_fine_tuning_adds_follows_the_seed():
+    f = build("tiny", FRONTEND)
+    one, same, other = (Classifier(f, 3, seed).head.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same) and not torch.equal(one, other)
 
 
 def test_a_test_clip_that_cannot_be_decoded_shifts_no_score(two_pitches, tmp_path, monkeypatch):

@@ -1,10 +1,12 @@
 """Methods: what every one must do, what ASG's batch is (2), and that labels do not leak (3.4)."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from conftest import gen, responses, same_bits, small, tone
+from scipy import stats
 from torch import nn
 
 from asglib import encoder
@@ -12,7 +14,7 @@ from asglib.adversaries import move
 from asglib.batches import Batch
 from asglib.config import ConfigError, Positives
 from asglib.loss import nt_xent
-from asglib.methods import METHODS, contract
+from asglib.methods import METHODS, contract, supervised
 from asglib.methods.contract import Material, change
 from asglib.methods.supervised import mixup, spec_augment
 from asglib.study import plans
@@ -131,6 +133,23 @@ def test_all_methods_of_the_ablation_start_from_the_same_weights():
     assert not same_bits(first.encoder, build("NONE", seed=1).encoder)
 
 
+@pytest.mark.parametrize("name", ONE_EACH)
+def test_every_weight_that_a_method_adds_follows_the_seed(name):
+    """The heads, predictors and decoders beside one and the same encoder."""
+
+    def weights(seed):
+        config = replace(smoke(name), seed=seed)
+        network = encoder.build(config.encoder, config.frontend)
+        method = config.settings.build(config, Material(network, responses(), 2))
+        own = {key: w for key, w in method.named_parameters() if "encoder." not in key}
+        return {key: w for key, w in own.items() if w.ndim > 1}
+
+    one, again, other = weights(3), weights(3), weights(4)
+    assert one or name == "Triplet"
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not any(torch.equal(one[key], other[key]) for key in one)
+
+
 # --- the table of methods ------------------------------------------------------------------------
 
 
@@ -154,6 +173,8 @@ def test_an_unknown_setting_is_named_with_those_there_are():
 
 def test_how_many_views_a_clip_has_is_told():
     assert [METHODS[name].views for name in ("NONE", "FT", "ASG", "Sup.")] == [2, 4, 4, 1]
+    others = ("COLA", "BYOL-A", "CPC", "CPC adv-55", "CBoW", "SG", "Triplet", "MultiHead")
+    assert [METHODS[name].views for name in others] == [2, 4, 1, 3, 4, 1, 2, 1]
     assert [METHODS[name].rir_bank for name in ("ASG", "Sup.")] == ["simulated", None]
 
 
@@ -240,6 +261,51 @@ def test_spec_augment_masks_two_stripes_of_each_axis():
         assert stripes.any(0)[:-1].all()  # torchaudio's stripes end one cell before the end
         # two stripes of half the width on average
         assert 0.6 * widest < stripes.sum(1).float().mean() < 1.1 * widest
+
+
+def test_a_stripe_is_as_often_of_each_width_up_to_its_share():
+    """One stripe an axis: 12 % of 50 bins are 0 to 6, of 100 frames 0 to 12."""
+    x = torch.zeros(4_000, 50, 100)
+    masked = spec_augment(x, torch.tensor(9.0), gen(2), 1, 0.12) == 9.0
+    for stripes, widest in ((masked.all(2), 6), (masked.all(1), 12)):
+        counts = torch.bincount(stripes.sum(1))
+        assert len(counts) == widest + 1
+        assert stats.chisquare(counts.numpy()).pvalue > 1e-3
+
+
+def test_the_supervised_network_sees_mixed_and_masked_spectrograms(monkeypatch):
+    """Cells are those of the mixture or, in stripes, the corpus' mean; targets are as mixed."""
+    method, data, mixtures = build("Sup."), batch(), []
+
+    def noted(*arguments):
+        mixtures.append(mixup(*arguments))
+        return mixtures[0]
+
+    monkeypatch.setattr(supervised, "mixup", noted)
+    seen, embed = [], method.encoder.embed
+    method.encoder.embed = lambda x: (seen.append(x), embed(x))[1]
+    method.eval()
+    loss = method(data, gen(3)).item()
+    ((mixed, targets),) = mixtures
+    masked = (seen[0] - method.encoder.mean).abs() < 1e-5
+    stripes = masked.all(2)[:, :, None] | masked.all(1)[:, None, :]
+    torch.testing.assert_close(seen[0][~stripes], mixed[~stripes], rtol=0, atol=1e-4)
+    assert 0.02 < stripes.float().mean() < 0.4
+    assert (mixed - method.encoder.spectrogram(data.crops[:, 0])).abs().mean() > 0.1
+    logs = method.head(embed(seen[0])).log_softmax(1)
+    assert loss == pytest.approx(-(targets * logs).sum(1).mean().item(), abs=1e-5)
+
+
+def test_the_loss_of_several_labels_is_the_mean_of_each_ones_cross_entropy():
+    method = build_for(small("Sup."), classes=3, multi_label=True)
+    nn.init.zeros_(method.head.weight)
+    with torch.no_grad():
+        method.head.bias.copy_(torch.tensor([-1.0, 0.0, 2.0]))
+    labels = torch.tensor([[1, 0, 1]] * 8)
+    p = [1 / (1 + math.exp(1)), 0.5, 1 / (1 + math.exp(-2))]
+    expected = -(math.log(p[0]) + math.log(1 - p[1]) + math.log(p[2])) / 3
+    loss = method(batch()._replace(labels=labels), gen()).item()
+    assert loss == pytest.approx(expected, abs=1e-5)
 
 
 def test_spec_augment_is_a_function_of_the_generator_and_leaves_the_global_stream():

@@ -97,6 +97,12 @@ def test_only_the_last_parts_are_trained_and_the_others_keep_their_statistics():
     assert all(weight.requires_grad for weight in everything.parameters())
 
 
+def test_a_linear_head_starts_at_zero():
+    """So that before the first step every label is as likely as not."""
+    layer = head(4, 3, 0, 0)
+    assert layer.weight.shape == (3, 4) and not layer.weight.any() and not layer.bias.any()
+
+
 def test_a_hidden_head_is_a_function_of_its_seed():
     one, same, other = (head(4, 3, 8, seed) for seed in (0, 0, 1))
     assert isinstance(one[1], nn.ReLU)

@@ -208,6 +208,29 @@ def test_the_second_set_of_a_joined_corpus_is_in_the_name(spoken):
     assert runs.run_name(joined, spoken) != before
 
 
+def test_a_pretraining_reads_the_training_clips_of_every_set_of_its_corpus_and_no_others(
+    spoken, monkeypatch
+):
+    """The first set as its index has it, the second as the names of its files say."""
+
+    class Enough(Exception):
+        pass
+
+    def pretrain(config, clips, *others):
+        raise Enough(*(clips.path(i) for i in range(len(clips))))
+
+    monkeypatch.setattr(runs.training, "pretrain", pretrain)
+    corpus.load.cache_clear()
+    with pytest.raises(Enough) as seen:
+        runs.trained(replace(TINY, corpus="toy-a+fsdd"), spoken)
+    toys = corpus.load("toy-a", spoken).rows
+    expected = toys.file[toys.split == "train"].tolist()
+    assert len(expected) == 192 < len(toys)
+    takes = [f"{digit}_theo_{take}.wav" for digit in range(10) for take in (5, 6, 7, 8, 9)]
+    expected += [str(recording(spoken.data, name).resolve()) for name in takes]
+    assert sorted(seen.value.args) == sorted(expected)
+
+
 def test_only_what_depends_on_a_field_is_run_again(study):
     """One changed field of the smoke profile: which of its runs get another name."""
     smoke = replace(SMOKE, seeds=(0,), tasks=SMOKE.tasks[:1], fine_tuned_tasks=SMOKE.tasks[:1])
