@@ -460,7 +460,9 @@ def test_tables_have_caption_and_scopes(shown):
         digits=1,
     )
     report.table(pd.DataFrame({"a": [1]}), "Plain.")
-    first, second = (BeautifulSoup(data, "html.parser") for data, _ in shown)
+    report.table(pd.DataFrame({"a": []}), "<Nothing>.")
+    first, second, third = (BeautifulSoup(data, "html.parser") for data, _ in shown)
+    assert third.text == "Table 3: <Nothing>. None." and third.table is None
     assert first.caption.text == "Table 1: T & U."
     assert [(t.text, t["scope"]) for t in first.find_all("th")] == [
         ("set", "col"),

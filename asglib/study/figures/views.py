@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from asglib.config import Frontend
 from asglib.study.figures.style import GUIDE, drawn, looks, one_legend, panels
@@ -13,6 +14,7 @@ from asglib.study.statistics import mean_t
 
 RANGE = 60.0  # dB below the loudest cell that a colour bar spans
 MARKED = 40  # points of a curve that can be told apart
+WIDE = 5  # panels side by side, whose titles can be told apart
 
 
 def decibels(spectrogram) -> np.ndarray:
@@ -62,11 +64,12 @@ def curves(
     palette, markers = looks(dots["row"].unique()).values()
     by = {"hue": "row", "palette": palette, "style": "row", "dashes": False}
     by["markers"] = markers if dots["x"].nunique() <= MARKED else False
-    fig, axes = panels(len(columns), 3.4, sharey=same)
-    for axis, column in zip(axes[0], columns):
+    fig, axes = panels(len(columns), 3.4, min(len(columns), WIDE), sharey=same)
+    for axis, column in zip(axes.flat, columns):
         part = dots[dots["column"] == column]
         sns.lineplot(part, x="x", y="value", errorbar=_band, ax=axis, **by)
-        axis.set(title=column, xlabel=xlabel, ylabel=ylabel if axis is axes[0, 0] else "")
+        axis.set(title=column, xlabel=xlabel, ylabel=ylabel if axis in axes[:, 0] else "")
+        axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         if zero:
             axis.axhline(0, linestyle=":", **GUIDE)
     one_legend(fig)

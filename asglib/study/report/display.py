@@ -70,6 +70,9 @@ def table(rows: pd.DataFrame, caption: str, digits: int = 3) -> None:
     import pandas as pd
 
     line = html.escape(caption_line("Table", caption))
+    if rows.empty:
+        display(HTML(f"<p><em>{line} None.</em></p>"))
+        return
     shown = not isinstance(rows.index, pd.RangeIndex)
     style = {"border": 0, "justify": "left", "na_rep": "–", "index_names": False}
     text = rows.to_html(index=shown, float_format=f"{{:.{digits}f}}".format, **style)
