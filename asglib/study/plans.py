@@ -91,13 +91,11 @@ def controls(
 
 
 def ablation(profile: Profile) -> list[Evaluation]:
-    """Table 4, with ASG beside the single moves, and NONE at as much work as ASG (D57); this table
-    has the profile's further seeds too."""
+    """Table 4, with ASG and NONE at ASG's work (D57); it has the profile's further seeds too."""
     profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
-    return [
-        *controls(profile, profile.tasks),
-        *(e for m in (*ABLATION, TWICE) for e in evaluations(profile, m, profile.tasks)),
-    ]
+    methods = (*ABLATION, TWICE)
+    found = [e for method in methods for e in evaluations(profile, method, profile.tasks)]
+    return controls(profile, profile.tasks) + found
 
 
 def spectrogram_type(profile: Profile) -> list[Evaluation]:
