@@ -61,7 +61,7 @@ def replaced(make):
     """A damage that puts something else in the file's place."""
 
     def damage(path):
-        path.unlink()
+        path.unlink(missing_ok=True)  # a lock need not be there
         make(path)
 
     return damage

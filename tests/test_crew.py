@@ -30,7 +30,7 @@ ENCODER = Pretraining("none", crew_tasks.NoSettings())
 def workspace(tmp_path, monkeypatch):
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    return SimpleNamespace(runs=tmp_path, cache=tmp_path / "cache", device="cpu")
+    return SimpleNamespace(runs=tmp_path, cache=tmp_path / "cache", device="cpu", processes=1)
 
 
 def evaluation(task: str, seed: int = 0, encoder: Pretraining = ENCODER) -> Evaluation:

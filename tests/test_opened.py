@@ -45,7 +45,9 @@ def opens(**options):
 
 
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(ConfigError, match="'table 7' are unknown; use encoders, table 4, table 5"):
+    with pytest.raises(
+        ConfigError, match="'table 7' are unknown; use encoders, table 4, lengths, table 5"
+    ):
         study.open("table 7", "smoke")
 
 
