@@ -17,7 +17,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from asglib.files import write_atomically
 from asglib.study.cluster import StudyError
 
-RESTARTS = 2  # of all processes when one has died: they go on from the checkpoint
+STARTS = 3  # of all processes: when one has died they go on from the checkpoint
 LISTENS = 0.5  # seconds from one look at what the first process says to the next
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by the launcher
 
@@ -34,17 +34,20 @@ def together(
     When one dies all are ended and started again. StudyError: they die again and again.
     """
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    how = {"max_restarts": RESTARTS, "local_addr": "127.0.0.1", "run_id": progress.parent.name}
+    # not the launcher's own restarts: after one of them gloo once waited for ever to connect
+    how = {"max_restarts": 0, "local_addr": "127.0.0.1", "run_id": progress.parent.name}
     how |= {"rdzv_backend": "c10d", "rdzv_endpoint": "127.0.0.1:0"}
     before = {number: signal.getsignal(number) for number in HANDLED}
     try:
         with _heard(progress, tell):
-            elastic_launch(LaunchConfig(1, 1, count, **how), work)(*words, progress)
-    except ChildFailedError as error:
-        rank, first = error.get_first_failure()
+            for _ in range(STARTS):
+                failed = _launched(LaunchConfig(1, 1, count, **how), work, (*words, progress))
+                if failed is None:
+                    return
+        rank, first = failed.get_first_failure()
         said = first.message if isinstance(first.message, str) else first.message["message"]
-        told = f"process {rank} of {count} ended {RESTARTS + 1} times, the last time by"
-        raise StudyError(f"{told}: {said}") from None
+        told = f"process {rank} of {count} ended {STARTS} times, the last time by"
+        raise StudyError(f"{told}: {said}")
     except SignalException as stopped:
         if stopped.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
@@ -53,6 +56,14 @@ def together(
         for number, handler in before.items():
             signal.signal(number, handler)
         progress.unlink(missing_ok=True)
+
+
+def _launched(how: LaunchConfig, work: Callable, words: tuple) -> ChildFailedError | None:
+    try:
+        elastic_launch(how, work)(*words)
+    except ChildFailedError as error:
+        return error
+    return None
 
 
 def says(progress: Path, row: dict) -> None:
