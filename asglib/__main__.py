@@ -48,11 +48,11 @@ def workspace_of(options: argparse.Namespace):
         ("ASG_DATA", options.data, words.folder),
         ("ASG_RUNS", options.runs, words.folder),
         ("ASG_DEVICE", options.device, words.device),
+        ("ASG_PROCESSES", getattr(options, "processes", None), words.whole_from(1)),
+        ("ASG_LOADERS", None, words.whole_from(0)),
     ):
         if value := value or os.environ.get(name):
-            os.environ[name] = check(value)
-    if many := getattr(options, "processes", None):
-        os.environ["ASG_PROCESSES"] = str(many)
+            os.environ[name] = str(check(str(value)))
     if (data := os.environ.get("ASG_DATA")) and not Path(data).is_dir():
         raise FileNotFoundError(
             f"the data root {data} does not exist; give --data the folder that holds the data sets."

@@ -34,7 +34,7 @@ def asglib(*words, cwd=ROOT, **environment):
 def own_environment():
     """Commands speak to the notebooks' kernels through the environment; no test hears another."""
     with mock.patch.dict(os.environ):
-        for name in ("ASG_DATA", "ASG_RUNS", "ASG_DEVICE"):
+        for name in ("ASG_DATA", "ASG_RUNS", "ASG_DEVICE", "ASG_PROCESSES", "ASG_LOADERS"):
             os.environ.pop(name, None)
         yield
 
@@ -47,6 +47,7 @@ REFUSED = {
     "reproduce --seeds 01,1": "seeds '01,1': give each once",
     "reproduce --seeds 0,-1": "seeds '0,-1': give them as 0,1,2",
     "reproduce --data /no/such/folder": "the data root /no/such/folder does not exist",
+    "reproduce --processes 0": "'0' is no whole number from 1 on",
     "reproduce --device gpu": "device 'gpu' is unknown; use cpu, cuda or cuda:1",
     "reproduce --device cuda:99": "device 'cuda:99' is not there: torch finds",
     "reproduce --scheduler head:8786": "'head:8786' is no address of a scheduler; give one like tcp",
@@ -275,3 +276,10 @@ def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
     assert done.returncode == 0 and len(said) == 2 and said[0] == said[1], done.stderr[-2000:]
     assert said[0].startswith("8 pretrain-ASG-")
     assert len(list(folder.glob("pretrain-*/encoder.safetensors"))) == 1
+
+
+@pytest.mark.parametrize("name", ["ASG_PROCESSES", "ASG_LOADERS"])
+def test_a_number_that_the_environment_says_is_checked_too(monkeypatch, capsys, name):
+    monkeypatch.setenv(name, "many")
+    assert main(["doctor"]) == 2
+    assert "'many' is no whole number from" in capsys.readouterr().err

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import ranks
 import torch
-from conftest import TINY, essence
+from conftest import TINY, asked, essence
 
 from asglib.config import ConfigError
 from asglib.data.workspace import Workspace
-from asglib.study import cluster, elastic, runs
+from asglib.study import cluster, elastic, pool, runs
 from asglib.study.cluster import StudyError
 
 CONFIG = replace(TINY, epochs=2)
@@ -32,14 +32,16 @@ def together(tmp_path_factory):
 
 
 def test_it_is_the_run_of_two_processes_that_meet_by_themselves(together, tmp_path):
+    """Through the study's own pool: its worker starts them, and the terminal hears of them."""
     weights, record = together
-    told = []
-    network, found = shared(tmp_path, told.append)
+    said, workspace = [], Workspace(None, tmp_path, processes=2)
+    evaluated, errors = pool.computed([asked(pretraining=CONFIG)], workspace, 1, said.append)
+    assert len(evaluated) == 1 and errors == {}
+    network, found = shared(tmp_path)  # found, not trained again
     assert essence(found) == essence(record) and found["processes"] == 2
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
-    assert told and told[-1]["steps"] == found["steps"] and told[-1]["run"] == found["run"]
+    assert any(f"{found['run']} epoch" in line for line in said)
     assert not list(tmp_path.rglob("progress.json"))
-    assert shared(tmp_path)[1] == found  # found, not trained again
 
 
 def test_a_killed_process_ends_the_other_and_both_go_on(together, tmp_path):

@@ -1,4 +1,4 @@
-"""Encoders that a pretraining keeps on its way: which, that they are the right ones, their names."""
+"""Encoders that a pretraining keeps on its way: which, whether the right ones, their names."""
 
 from dataclasses import replace
 

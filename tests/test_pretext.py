@@ -6,6 +6,7 @@ import pytest
 from conftest import CPU, TINY
 from torch import nn
 
+from asglib.batches import BatchError
 from asglib.data.corpus import load
 from asglib.methods import METHODS
 from asglib.study import runs
@@ -58,3 +59,21 @@ def test_a_run_of_cpc_has_it_beside_the_one_of_training(study):
         "pretext/held-out ranked": record["held_out"]["ranked"],
     }
     assert runs.trained(TINY, study)[1]["held_out"] == {}
+
+
+class Broken(Counts):
+    """A method whose second batch has hardly a clip that can be decoded."""
+
+    def forward(self, batch, generator):
+        super().forward(batch, generator)
+        if len(self.shown) == 2:
+            raise BatchError("fewer than two clips of a batch can be decoded")
+
+
+def test_a_batch_that_cannot_be_made_is_left_out_and_loses_no_run(study):
+    corpus = load("toy-a", study)
+    method = Broken()
+    found = held_out(method, replace(TINY, batch=16), corpus, CPU)
+    means = [sum(shown) / len(shown) for shown in method.shown]
+    del means[1]
+    assert len(means) > 1 and found == {"mean": pytest.approx(sum(means) / len(means))}
