@@ -81,11 +81,18 @@ IN_PLACE = {
     "noise": written(lambda content: np.random.default_rng(0).bytes(len(content))),
     "text": written(lambda content: b"this is another file"),
 }
+
+
+def not_to_be_read(path):
+    path.touch()  # a lock need not be there
+    path.chmod(0)
+
+
 ELSE = {
     "a folder": replaced(full_folder),
     "a link to nowhere": replaced(lambda path: path.symlink_to("nowhere")),
     "a pipe": replaced(os.mkfifo),
-    "not to be read": lambda path: path.chmod(0),
+    "not to be read": not_to_be_read,
 }
 DAMAGES = {"gone": os.unlink} | IN_PLACE | ELSE
 OF_A_SUM = ("gone", "noise", "a folder", "not to be read")
