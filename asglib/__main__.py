@@ -62,7 +62,7 @@ def workspace_of(options: argparse.Namespace):
 
 def reproduce(options: argparse.Namespace) -> int:
     """Run the study: compute the runs, execute the notebooks, render the HTML."""
-    from asglib.study import build, forecast, profiles
+    from asglib.study import build, forecast, needed, profiles
 
     name = options.profile + (f":{options.seeds}" if options.seeds else "")
     chosen_profile, workspace = profiles.profile(name), workspace_of(options)
@@ -73,7 +73,7 @@ def reproduce(options: argparse.Namespace) -> int:
     for notebook in chosen if values else []:
         words.check_parameters(notebook, values)
     if options.dry_run:
-        runs = build.needs(chosen, chosen_profile)
+        runs = needed.needs(chosen, chosen_profile)
         table = forecast.forecast(runs, workspace, options.views_per_second)
         print(table.to_string(index=False, float_format="{:.2f}".format))
         print(forecast.summary(table))
@@ -82,9 +82,8 @@ def reproduce(options: argparse.Namespace) -> int:
     if options.scheduler:
         os.environ["ASG_SCHEDULER"] = options.scheduler  # the kernels of notebooks hear it too
     out = Path(options.out or ROOT / "reports" / "html" / chosen_profile.name)
-    return build.reproduce(
-        name, ROOT / "notebooks", out, options.only, values, workspace, options.workers
-    )
+    many = options.workers, print, options.again
+    return build.reproduce(name, ROOT / "notebooks", out, options.only, values, workspace, *many)
 
 
 def work(options: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ def batch(tmp_path_factory):
     lines = []
     with pytest.MonkeyPatch.context() as patch:
         lost = {source / "06_runs.ipynb": "1 of 2 records are missing"}
-        patch.setattr(build, "without_runs", lambda *_: lost)
+        patch.setattr(build.needed, "with_runs", lambda *_: ({}, {}, lost))
         patch.setenv("ASG_RUNS", str(root / "runs"))
         status = build.reproduce(
             "smoke",
@@ -181,7 +181,9 @@ def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
     tmp_path, monkeypatch, request_, sentence
 ):
     monkeypatch.setattr(build, "start", lambda *_: pytest.fail("nothing may start"))
-    monkeypatch.setattr(build, "without_runs", lambda *_: pytest.fail("nothing may be computed"))
+    monkeypatch.setattr(
+        build.needed, "with_runs", lambda *_: pytest.fail("nothing may be computed")
+    )
     for name in ("01_a", "02_b", "helper"):
         notebook(tmp_path, name, parameters=PARAMETERS)
     asked = {"notebooks_dir": ".", **request_}
@@ -194,7 +196,7 @@ def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
 
 def test_a_page_beside_one_that_was_never_made_links_to_its_entry(tmp_path):
     titles = {"01_a": "A", "02_b": "B", "03_c": "C"}
-    lone = build.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {})
+    lone = build.Batch(titles, [tmp_path / "02_b.ipynb"], tmp_path, tmp_path, {}, {})
     assert build._neighbour(lone, "02_b", -1) == ("index.html#01_a", "A")
     (tmp_path / "03_c.html").touch()
     assert (

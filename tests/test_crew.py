@@ -282,3 +282,16 @@ def test_each_gpu_is_a_place_that_sees_no_other(monkeypatch):
     assert cluster.places("cuda") == two
     assert cluster.places("cuda:1") == {"GPU 5": {"CUDA_VISIBLE_DEVICES": "5"}}
     assert len(cluster.places("cpu")) == os.cpu_count()
+
+
+def test_no_time_is_foretold_before_a_run_has_ended(workspace, monkeypatch):
+    """Costs that add up in another order differ in their last bits: 0.1 + 0.2 + 0.3."""
+    costs = (0.1, 0.2, 0.3)
+    jobs = [crew.Job([evaluation(name)], workspace.runs / name, c) for name, c in zip("abc", costs)]
+    team = crew.Crew(crew_tasks.compute, jobs, workspace, 1)
+    team.waiting.sort(key=lambda job: -job.cost)
+    assert sum(job.cost for job in team.waiting) != team.cost
+    assert team._lines() == "0/3 runs"
+    monkeypatch.setattr(time, "monotonic", lambda: team.start + 60)
+    team.waiting = team.waiting[:2]  # 0.1 is done in a minute, 0.5 is left
+    assert team._lines() == "1/3 runs, about 5.0 min left"

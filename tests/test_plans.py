@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from asglib import encoder
+from asglib.config import FINE_TUNING, Downstream
 from asglib.methods import METHODS
 from asglib.study import plans, systems
 from asglib.study.paper import read
-from asglib.study.profiles import PROFILES, SMALL, SMOKE
+from asglib.study.profiles import PAPER, PROFILES, SMALL, SMOKE
 
 NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
 
@@ -100,3 +101,20 @@ def test_a_compared_paper_is_evaluated_on_its_own_tasks_at_the_papers_size():
             assert asked <= there or not first, (claim.id, asked - there)
     asked = {f"{e.data_set}/{e.task}" for e in plans.PLANS["cpc"](SMALL)}
     assert asked == set(SMALL.tasks) == set(SMALL.tasks_of("cpc"))
+
+
+def test_a_compared_paper_is_evaluated_in_its_own_way_at_the_papers_size_alone():
+    """CPC 3.2: a hidden layer of 512 on AudioSet; Audio2Vec 4: 0.96 s, half overlapping."""
+    plain = Downstream()
+    found = {
+        name: {(f"{e.data_set}/{e.task}", e.setting): e.training for e in plans.PLANS[name](PAPER)}
+        for name in ("cpc", "cola", "audio2vec", "systems")
+    }
+    assert found["cpc"]["audioset/events", "frozen"] == replace(plain, hidden=512)
+    assert found["cpc"]["dcase2013/scene", "frozen"] == plain
+    assert set(found["cola"].values()) == {plain, FINE_TUNING}
+    half = {"max_frames": 96, "overlap": 0.5, "aggregate": "naive Bayes"}
+    both = {replace(plain, **half), replace(FINE_TUNING, **half)}
+    assert set(found["audio2vec"].values()) == both
+    assert set(found["systems"].values()) == {plain}
+    assert {e.training for e in plans.PLANS["cpc"](SMOKE) if e.setting == "frozen"} == {plain}

@@ -8,12 +8,14 @@ import pytest
 from conftest import ROOT
 from made_records import record, study
 
+from asglib.study.comparison import choose
 from asglib.study.notes import notes
 from asglib.study.records import (
     ResultsError,
     evaluations,
     load_records,
     set_aside,
+    under,
     write_records,
 )
 
@@ -23,6 +25,25 @@ PUBLISHED = ROOT / "reports/records/small.parquet"
 def bits(records):
     """As text: types, digits, order of fields, absent or null, all of it."""
     return [json.dumps(one) for one in records]
+
+
+def test_a_table_holds_one_way_of_evaluating():
+    """The same runs linear, and with CPC's hidden layer on one of two tasks."""
+    plain = study(ASG=[0.5], CPC=[0.4])
+    hidden = [r | {"value": 0.9, "protocol": "hidden 512", "run": r["run"] + "h"} for r in plain]
+    hidden = [one for one in hidden if one["task"] == "digit"]
+    table = evaluations([*plain, *hidden])
+    assert choose(table, "ASG")["value"].tolist() == [0.5, 0.5]
+    wanted = {("fsdd/digit", "frozen"): "hidden 512", ("fsdd/speaker", "frozen"): ""}
+    own = under(table, lambda *row: wanted[row])
+    assert choose(own, "CPC").set_index("key")["value"].to_dict() == {
+        "fsdd/digit": 0.9,
+        "fsdd/speaker": 0.4,
+    }
+    assert set(choose(own, "CPC")["how"]) == {"hidden 512", ""}
+    assert len(under(table, lambda *row: "")) == 4
+    with pytest.raises(ResultsError, match="recorded 2 times"):
+        evaluations([*hidden, hidden[0] | {"run": "again"}])
 
 
 def test_no_records_say_what_to_do(tmp_path):

@@ -218,6 +218,8 @@ def test_a_claim_with_a_hidden_layer_is_judged_on_a_linear_one():
     found = other_paper("cpc", "cpc-adversary-further", table)
     assert found["verdict"] == "reproduced" and found["mean"] == pytest.approx(3)
     assert "a linear classifier, the paper's has a hidden layer" in found["limits"]
+    found = other_paper("cpc", "cpc-adversary-further", table.assign(how="hidden 512"))
+    assert found["verdict"] == "reproduced" and "hidden layer" not in found["limits"]
 
 
 def test_a_claim_of_augmented_learning_with_a_relative_size():

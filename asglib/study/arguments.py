@@ -137,6 +137,8 @@ def batch(add) -> None:
     add("--set", type=assignment, nargs="+", default=[], metavar="NAME=VALUE", help=values)
     found = "compute nothing: render the runs that are there, name the others"
     add("--found", action="store_true", help=found)
+    again = "execute the notebooks whose pages are up to date, too"
+    add("--again", action="store_true", help=again)
     add("--out", type=folder, metavar="FOLDER", help="default reports/html/PROFILE")
     where = "of dask, whose workers compute the runs (default: this machine's processes)"
     add("--scheduler", type=address, metavar="ADDRESS", help=where)

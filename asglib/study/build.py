@@ -14,14 +14,11 @@ from typing import Any
 
 import nbformat
 
-from asglib.config import Evaluation
 from asglib.data.places import locked
 from asglib.data.workspace import RUNS, Workspace
-from asglib.study import children, pool, profiles, provenance, report
+from asglib.study import children, current, needed, profiles, provenance, report
 from asglib.study.cluster import StudyError
 from asglib.study.execution import AT_ONCE, Execution, outcome, start
-from asglib.study.plans import PLANS
-from asglib.study.profiles import Profile
 
 Echo = Callable[[str], object]
 
@@ -35,6 +32,7 @@ class Batch:
     out_dir: Path
     executed_dir: Path
     about: dict[str, Any]
+    inputs: dict[Path, str]  # of a chosen notebook: the hash of what its page is made from
 
 
 def reproduce(
@@ -46,10 +44,12 @@ def reproduce(
     workspace: Workspace | None = None,
     workers: int | None = None,
     echo: Echo = print,
+    again: bool = False,
 ) -> int:
     """Compute the runs, execute notebooks, render them and the index; return 1 if one failed.
 
-    StudyError when the request is refused. Without a workspace no run is computed.
+    A page whose sources and runs are as they were stays, if not asked for `again`. StudyError when
+    the request is refused. Without a workspace no run is computed.
     """
     given, named = parameters or {}, profiles.profile(profile)
     every, chosen = find(Path(notebooks_dir).resolve(), only)
@@ -57,11 +57,22 @@ def reproduce(
     titles = {path.stem: report.title(nbformat.read(path, 4), path.stem) for path in every}
     about = provenance.surroundings(profile, named.differs, given)
     out_dir = Path(out_dir).resolve()
-    batch = Batch(titles, chosen, out_dir, _executed(profile, out_dir), about)
-    lacking = without_runs(chosen, named, workspace, workers, echo) if workspace else {}
+    batch = Batch(titles, chosen, out_dir, _executed(profile, out_dir), about, {})
+    lacking = {}
+    if workspace:
+        records, absent, lacking = needed.with_runs(chosen, named, workspace, workers, echo)
+        for notebook in chosen:
+            mine = [records[e] for e in needed.needs([notebook], named) if e in records]
+            shown = about | {"absent": absent, "beside": _neighbours(batch, notebook.stem)}
+            batch.inputs[notebook] = current.inputs(notebook, orders[notebook], shown, mine)
     for notebook, reason in lacking.items():
         echo(_line(batch, publish(batch, notebook, None, reason)))
         del orders[notebook]
+    for notebook, inputs in batch.inputs.items():
+        if notebook in orders and not again and current.is_current(out_dir, notebook.stem, inputs):
+            echo(f"{notebook.stem} is up to date")
+            del orders[notebook]
+    _index(batch)
     more = {"ASG_COMPUTE": "0"} if lacking else {}  # what has just failed is not tried again
     failed = len(lacking) + execute(batch, orders, more, echo)
     done = f"{len(chosen) - failed} of {len(chosen)} notebooks done"
@@ -103,45 +114,6 @@ def settings(notebook: Path, profile: str, parameters: dict[str, Any]) -> dict[s
             "give one of the two."
         )
     return ({"PROFILE": profile} if "PROFILE" in known else {}) | parameters
-
-
-def opened(notebook: Path) -> list[str]:
-    """The names of the plans that a notebook's code opens."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    return [name for name in PLANS if f'"{name}"' in code]
-
-
-def needs(notebooks: list[Path], profile: Profile) -> list[Evaluation]:
-    """The runs of all plans that the notebooks open, each once."""
-    names = dict.fromkeys(name for notebook in notebooks for name in opened(notebook))
-    return list(dict.fromkeys(e for name in names for e in PLANS[name](profile)))
-
-
-def without_runs(
-    notebooks: list[Path],
-    profile: Profile,
-    workspace: Workspace,
-    workers: int | None = None,
-    echo: Echo = print,
-) -> dict[Path, str]:
-    """Compute all runs that the notebooks need, together; return which notebooks lack one, and why.
-
-    A notebook that opens all plans names itself what is missing.
-    """
-    progress = report.Progress("runs", echo=echo, every=15.0)
-    able, absent = pool.available(needs(notebooks, profile), workspace)
-    for reason in absent.values():
-        progress.say(f"not tested, {reason}")
-    allowed = os.environ.get("ASG_COMPUTE") != "0"
-    _, errors = pool.computed(able, workspace, workers, progress.tell, allowed)
-    failed = {}
-    for notebook in notebooks if allowed else []:
-        wanted = needs([notebook], profile)
-        lost = [e for e in wanted if e in errors]
-        if lost and "all" not in opened(notebook):
-            failed[notebook] = pool.failure(lost, len(wanted), errors)
-    return failed
 
 
 def execute(
@@ -196,9 +168,10 @@ def publish(
         entry |= outcome(execution) | {"number": name[:2], "status": "ok"}
         about |= entry.pop("provenance")
         about |= {"time of the notebook": report.duration(entry["seconds"])}
-        neighbours = _neighbour(batch, name, -1), _neighbour(batch, name, 1)
         page = batch.out_dir / f"{name}.html"
-        report.render(execution.path("ipynb"), page, *neighbours, about)
+        report.render(execution.path("ipynb"), page, *_neighbours(batch, name), about)
+        own = {"inputs": batch.inputs.get(notebook)}
+        entry |= own | {"page_sum": current.page_sum(batch.out_dir, name)}
         os.replace(execution.path("ipynb"), batch.executed_dir / f"{name}.ipynb")
     except Exception as problem:  # a page that cannot be made must not stop the others
         entry |= {"status": "failed", "error": str(problem) or type(problem).__name__}
@@ -207,9 +180,13 @@ def publish(
             if execution.path(kind).exists():
                 os.replace(execution.path(kind), batch.executed_dir / f"{name}.failed.{kind}")
     report.write_entry(batch.out_dir, entry)
+    _index(batch)
+    return entry
+
+
+def _index(batch: Batch) -> None:
     entries = report.entries(batch.out_dir, batch.titles.items())
     report.index(batch.out_dir, entries, batch.about)
-    return entry
 
 
 def _executed(profile: str, out_dir: Path) -> Path:
@@ -225,6 +202,10 @@ def _line(batch: Batch, entry: dict[str, Any]) -> str:
     log = f"{batch.executed_dir}/{entry['name']}.failed.log"
     where = f" (see {log})" if entry["seconds"] is not None else ""
     return f"{entry['name']} failed: {entry['error']}{where}"
+
+
+def _neighbours(batch: Batch, name: str) -> tuple:
+    return _neighbour(batch, name, -1), _neighbour(batch, name, 1)
 
 
 def _neighbour(batch: Batch, name: str, step: int) -> tuple[str, str] | None:

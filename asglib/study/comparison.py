@@ -14,6 +14,7 @@ from asglib.study.records import PRETEXT, ResultsError
 from asglib.study.statistics import cluster_draws, mean_t, percentiles
 
 SHARED = {"setting": "frozen", "frontend": "linear", "encoder": None, "corpus": None}
+SHARED |= {"protocol": ""}
 
 
 class Cell(NamedTuple):
@@ -41,8 +42,9 @@ class Comparison(NamedTuple):
 def as_system(system: str | dict, **shared) -> dict:
     """All that a system is, with what is shared where it does not say otherwise.
 
-    >>> as_system("ASG@frontend=mel")
-    {'setting': 'frozen', 'frontend': 'mel', 'encoder': None, 'corpus': None, 'method': 'ASG'}
+    >>> asked = as_system("ASG@frontend=mel")
+    >>> asked["method"], asked["frontend"], asked["setting"]
+    ('ASG', 'mel', 'frozen')
     """
     if isinstance(system, str):
         method, *changes = system.split("@")

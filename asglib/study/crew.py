@@ -152,7 +152,7 @@ class Crew:
         left = [*self.waiting, *self.begun.values()]
         cost, runs = (sum(job.cost for job in left), sum(len(job.runs) for job in left))
         parts = [f"{self.total - runs}/{self.total} runs"]
-        if 0 < cost < self.cost:
+        if 0 < runs < self.total:
             minutes = (time.monotonic() - self.start) / 60 * cost / (self.cost - cost)
             parts.append(f"about {minutes:.1f} min left")
         taken = sum(job.after > time.monotonic() for job in self.waiting)

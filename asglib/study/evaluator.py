@@ -17,7 +17,7 @@ from asglib.data.index import DATASETS, DataError
 from asglib.data.places import clear, locked
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
-from asglib.study import names, runs
+from asglib.study import names, runs, systems
 from asglib.study.provenance import made_by
 
 
@@ -174,6 +174,7 @@ class Evaluator:
             "data_set": config.data_set,
             "task": config.task,
             "setting": config.setting,
+            "protocol": systems.protocol(config.training),
             "seed": config.seed,
         } | ({"after": config.after} if config.after else {})
 

@@ -49,7 +49,7 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
 
 def _uneven(table: pd.DataFrame) -> Iterator[str]:
     """Fields in which the rows of one column of a table differ, and should not."""
-    shared = ["frontend", "setting", "corpus", "key"]
+    shared = ["frontend", "setting", "corpus", "protocol", "key"]
     for (*kind, key), rows in table.groupby(shared, sort=False):
         encoders = rows[~rows["method"].isin(("spectrogram", *systems.PAPER))]
         alike = encoders[~encoders["method"].isin(APART)]

@@ -14,7 +14,7 @@ from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
 from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
-from asglib.study.records import evaluations, pretext
+from asglib.study.records import evaluations, pretext, under
 from asglib.study.runs import record_of
 
 LISTED = 20  # limits that a page names one by one
@@ -30,6 +30,7 @@ class Opened:
     able: list[Evaluation]  # the planned ones whose data are there
     done: dict[Evaluation, dict]  # their records, where there is one
     absent: dict[str, str]  # set, corpus or "failed runs": why, and how to get it
+    paper: str = ""  # a compared one, whose plan it is
 
     @property
     def records(self) -> list[dict]:
@@ -38,8 +39,11 @@ class Opened:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The evaluations, a row each."""
-        return evaluations(self.records)
+        """The evaluations, a row each; of a compared paper's plan those in that paper's way."""
+        return self._under(self.paper)
+
+    def _under(self, paper: str) -> pd.DataFrame:
+        return under(evaluations(self.records), self.profile.protocol(paper))
 
     @property
     def sensitivity(self) -> list[dict]:
@@ -57,8 +61,9 @@ class Opened:
         """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
         claims = paper.read(name).claims
         chosen = claims[claims["table"].isin(tables)] if tables else claims
-        rows = [each for each in (self.table, pretext(self.pretrainings)) if len(each)]
-        return verdicts.judge(pd.concat([self.table[:0], *rows]), chosen, self.profile)
+        table = self._under(name)
+        rows = [each for each in (table, pretext(self.pretrainings)) if len(each)]
+        return verdicts.judge(pd.concat([table[:0], *rows]), chosen, self.profile)
 
     def all_judged(self) -> pd.DataFrame:
         """The claims of every paper; `source` is the paper's title."""
@@ -127,7 +132,7 @@ def open(
             raise StudyError(failure)
         absent["failed runs"] = failure
     done = {e: {"profile": size.name} | found[e] for e in able if e in found}
-    return Opened(size, workspace, planned, able, done, absent)
+    return Opened(size, workspace, planned, able, done, absent, plans.PAPERS.get(name, ""))
 
 
 def _say(text: str) -> None:

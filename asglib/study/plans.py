@@ -8,7 +8,6 @@ from dataclasses import replace
 from asglib.config import (
     SENSITIVITY,
     SETTINGS,
-    Downstream,
     Evaluation,
     Frontend,
     Pretraining,
@@ -21,6 +20,7 @@ from asglib.study.profiles import ABLATION, TWICE, Profile
 
 # in every table: a linear classifier without an encoder, and one with random weights
 CONTROLS = ("spectrogram", "untrained")
+PAPERS = {"cpc": "cpc", "cola": "augmented", "audio2vec": "audio2vec"}  # plans of compared papers
 
 
 def front_end(profile: Profile, mel: bool) -> Frontend:
@@ -57,8 +57,12 @@ def evaluations(
     setting: str = "frozen",
     mel: bool = False,
     corpus: str | None = None,
+    paper: str = "",
 ) -> list[Evaluation]:
-    """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder."""
+    """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder.
+
+    For the report of a compared `paper` in that paper's way, where the profile has it.
+    """
     found = []
     for seed in profile.seeds:
         pre, frontend = None, front_end(profile, mel)
@@ -67,19 +71,16 @@ def evaluations(
             frontend = pre.frontend
         found += [
             Evaluation(
-                pre, *task.split("/"), setting, downstream(profile, task, setting), seed, frontend
+                pre,
+                *task.split("/"),
+                setting,
+                profile.downstream(task, setting, paper),
+                seed,
+                frontend,
             )
             for task in tasks
         ]
     return found
-
-
-def downstream(profile: Profile, task: str, setting: str) -> Downstream:
-    """How "set/task" is trained on: frozen by all its folds where the profile does that (D54)."""
-    if setting == "fine-tuned":
-        return profile.fine_tuning
-    folds = setting == "frozen" and task in profile.folded
-    return replace(profile.frozen, folds=True) if folds else profile.frozen
 
 
 def controls(
@@ -139,9 +140,10 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     profile = _few_seeds(profile)
     control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
     methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
-    found = [e for method in methods for e in evaluations(profile, method, tasks)]
+    found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
+    tasks = profile.tasks_of(paper, "fine-tuned")
     for method in (control, *tuned):
-        found += evaluations(profile, method, profile.tasks_of(paper, "fine-tuned"), "fine-tuned")
+        found += evaluations(profile, method, tasks, "fine-tuned", paper=paper)
     return found
 
 

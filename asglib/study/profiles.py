@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
@@ -28,6 +29,7 @@ class Profile:
     recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
     compared: dict[str, tuple[str, ...]] = field(default_factory=lambda: systems.COMPARED)
     compared_tasks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where papers differ
+    protocols: dict[str, dict[str, dict]] = field(default_factory=dict)  # as systems.PROTOCOLS
     compared_seeds: int | None = None  # at most so many of `seeds` for these; None: all
     n_mels: int = 64  # table 5, D4
     frozen: Downstream = Downstream()
@@ -41,6 +43,19 @@ class Profile:
         """The tasks of a compared paper's report: its own, or those of every system."""
         every = self.evaluation_tasks if setting == "frozen" else self.fine_tuned_tasks
         return self.compared_tasks.get(paper, every)
+
+    def downstream(self, task: str, setting: str, paper: str = "") -> Downstream:
+        """How "set/task" is trained on: frozen by all its folds where the profile does that (D54);
+        for a compared paper's report in that paper's way, where the profile has it."""
+        own = self.protocols.get(paper, {})
+        changes = own.get(task, own.get("*", {}))
+        if setting == "fine-tuned":
+            return replace(self.fine_tuning, **changes)
+        return replace(self.frozen, folds=task in self.folded, **changes)
+
+    def protocol(self, paper: str) -> Callable[[str, str], str]:
+        """(task, setting) -> systems.protocol of how that is evaluated for a paper's report."""
+        return lambda task, setting: systems.protocol(self.downstream(task, setting, paper))
 
     @property
     def standing(self) -> str:
@@ -179,6 +194,7 @@ PAPER = Profile(
     evaluation_tasks=(*_all_tasks, "esc50/sound"),
     fine_tuned_tasks=(*_all_tasks, "esc50/sound"),
     compared_tasks=_compared_tasks,
+    protocols=systems.PROTOCOLS,
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),
     # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet

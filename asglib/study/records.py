@@ -1,6 +1,7 @@
 """Records: read, published as one table, and made into the rows of a study's tables."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,13 @@ from asglib.config import SETTINGS
 from asglib.files import write_atomically
 from asglib.methods import METHODS
 
-IDENTITY = ["method", "frontend", "encoder", "corpus", "data_set", "task", "setting", "seed"]
-NEEDED = ["run", "profile", *IDENTITY, "metric", "value"]
+SYSTEM = ["method", "frontend", "encoder", "corpus", "data_set", "task", "setting", "seed"]
+IDENTITY = [*SYSTEM, "protocol"]
+NEEDED = ["run", "profile", *SYSTEM, "metric", "value"]
 PER_CLIP = ["clips", "groups", "correct"]
 OTHERS = ["undefined", "classes", "counts", "data"]
 RECIPE = ["code", "epochs", "batch", "rir"]
-COLUMNS = [*NEEDED, *PER_CLIP, *OTHERS, *RECIPE, "key"]
+COLUMNS = [*NEEDED, "protocol", *PER_CLIP, *OTHERS, *RECIPE, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
@@ -108,7 +110,9 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     sound = [record for record in ended if not _fault(record)]
     table = pd.DataFrame([dict.fromkeys(COLUMNS) | r for r in sound], columns=COLUMNS)
     table["value"] = table["value"].astype(float)
-    table["corpus"] = table["corpus"].fillna("")
+    for name in ("corpus", "protocol"):
+        table[name] = table[name].fillna("")
+    table["how"] = table["protocol"]
     table["key"] = table["data_set"] + "/" + table["task"]
     _refuse_mixtures(table)
     known = [*METHODS, *table["method"].unique()]
@@ -116,10 +120,26 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     return table.loc[order].reset_index(drop=True)
 
 
+def under(table: pd.DataFrame, protocol: Callable[[str, str], str]) -> pd.DataFrame:
+    """The rows that are evaluated as `protocol` says, of a task and setting: "" from here on.
+
+    Every other table has the rows of "", ASG's way. Column `how` keeps the words.
+    """
+    wanted = [protocol(*row) for row in zip(table["key"], table["setting"])]
+    return table[table["protocol"] == wanted].assign(protocol="").reset_index(drop=True)
+
+
 def pretext(records: list[dict]) -> pd.DataFrame:
     """What methods saw of their own task, of pretraining records, as rows: a key a measure."""
     rows = [
-        {**record, "setting": PRETEXT, "data_set": PRETEXT, "task": name, "value": value}
+        {
+            **record,
+            "setting": PRETEXT,
+            "protocol": "",
+            "data_set": PRETEXT,
+            "task": name,
+            "value": value,
+        }
         | {"metric": name, "key": f"{PRETEXT}/{name}"}
         for record in records
         for name, value in _pretext(record).items()

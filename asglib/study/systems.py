@@ -6,7 +6,7 @@ augmented contrastive learning 3.1, CPC 3.1 and 3.2, Audio2Vec 4, BYOL-A's own).
 
 from __future__ import annotations
 
-from asglib.config import Frontend
+from asglib.config import Downstream, Frontend
 from asglib.methods import (
     METHODS,
     audio2vec,
@@ -40,7 +40,26 @@ FEW = {  # the same where minutes must do
 CONTROL = {"cpc": "untrained CPC", "augmented": "untrained", "audio2vec": "untrained A2V"}
 ON_WAVES = (*COMPARED["cpc"], CONTROL["cpc"])  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
+# how two of the papers evaluate where it is not ASG's way (D59): by task, "*" is any other
+PROTOCOLS = {
+    "cpc": {"audioset/events": {"hidden": 512}},  # 3.2; scenes by a linear classifier, table 2
+    "audio2vec": {"*": {"max_frames": 96, "overlap": 0.5, "aggregate": "naive Bayes"}},  # 4
+}
 SYSTEMS = ("COLA", "BYOL-A", "CPC", "CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder")
+
+
+def protocol(training: Downstream) -> str:
+    """How a task is evaluated, where it is not ASG's way, in words; "" is ASG's.
+
+    >>> protocol(Downstream(overlap=0.5, aggregate="naive Bayes"))
+    'overlap 0.5, aggregate naive Bayes'
+    """
+    usual, names = Downstream(), ("hidden", "overlap", "aggregate", "last")
+    return ", ".join(
+        f"{name} {getattr(training, name)}"
+        for name in names
+        if getattr(training, name) != getattr(usual, name)
+    )
 
 
 def recipes(by_family: dict[str, dict], sliced: dict | None = None) -> dict[str, dict]:

@@ -13,10 +13,9 @@ WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reprod
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
-DIFFERS = {  # settings and kinds of claims of which another thing is judged
-    "mlp": "ours: a linear classifier, the paper's has a hidden layer",
-    "relative": "the stated size is relative: only the sign is judged",
-}
+# of what another thing is judged than the claim says
+LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
+RELATIVE = "the stated size is relative: only the sign is judged"
 
 
 class Verdict(NamedTuple):
@@ -126,8 +125,11 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
         for on, cell in cells.items():
             judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
-    limits = [stands, DIFFERS.get(claim.setting), DIFFERS.get(claim.kind)]
-    limits += [one.cell.note, *one.found.left_out]
+    limits = [stands, one.cell.note, *one.found.left_out]
+    if claim.setting == "mlp" and not rows["how"].str.contains("hidden", na=False).all():
+        limits.append(LINEAR)
+    if claim.kind == "relative":
+        limits.append(RELATIVE)
     return one._replace(name=one.name * (len(judged) > 1)), limits
 
 
