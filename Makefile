@@ -28,7 +28,7 @@ lab: .venv/done
 	set -f; $(PYTHON) -m jupyterlab notebooks $$LAB
 
 bench: .venv/done
-	$(PYTHON) benchmarks/bench.py
+	$(PYTHON) benchmarks/bench.py --out reports/benchmarks.md
 
 .venv/done: requirements.txt pyproject.toml
 	@$(BASE) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

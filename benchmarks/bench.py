@@ -19,7 +19,7 @@ import pandas as pd
 import soundfile
 import torch
 import torch.nn.functional as F
-import torchaudio
+from peers import PEERS
 from pytorch_metric_learning.losses import NTXentLoss
 from scipy.signal import fftconvolve
 
@@ -66,13 +66,6 @@ def spectrogram_against_librosa():
     ]
 
 
-def spectrogram_against_torchaudio():
-    """The same waves, against torchaudio.transforms.Spectrogram and a logarithm."""
-    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
-    other = torchaudio.transforms.Spectrogram(512, hop_length=160)
-    return lambda: frontend(waves), lambda: torch.log(other(waves)[..., :300] + 1e-6)
-
-
 def spectrogram_against_plain_torch():
     """The same waves, against torch.stft and view_as_real, as before torchaudio."""
     waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend())
@@ -83,15 +76,6 @@ def spectrogram_against_plain_torch():
         return torch.log(torch.view_as_real(stft).square().sum(-1) + 1e-6)
 
     return lambda: frontend(waves), before
-
-
-def mel_against_torchaudio():
-    """64 mel bands of the same waves, against torchaudio.transforms.MelSpectrogram."""
-    waves, frontend = torch.randn(64, 48_000) / 10, LogSpectrogram(Frontend(n_mels=64))
-    other = torchaudio.transforms.MelSpectrogram(
-        16_000, 512, hop_length=160, f_min=50.0, n_mels=64, norm="slaney", mel_scale="slaney"
-    )
-    return lambda: frontend(waves), lambda: torch.log(other(waves)[..., :300] + 1e-6)
 
 
 def rooms_against_scipy():
@@ -203,9 +187,7 @@ def cached_probe_against_recomputing():
 ROWS = [
     loss_against_a_library,
     spectrogram_against_librosa,
-    spectrogram_against_torchaudio,
     spectrogram_against_plain_torch,
-    mel_against_torchaudio,
     rooms_against_scipy,
     moves_against_a_copy,
     moves_gathered_against_a_copy,
@@ -213,6 +195,7 @@ ROWS = [
     training_step_against_plain,
     whole_step_against_encoder,
     cached_probe_against_recomputing,
+    *PEERS,
 ]
 
 
@@ -228,7 +211,11 @@ def main() -> None:
     print(f"{'ratio':>8}  {'quartiles':<16}  what (smaller is faster)")
     for row in ROWS:
         if not chosen.only or row.__name__ in chosen.only:
-            median, low, high = ratio(*row(), chosen.rounds)
+            try:
+                median, low, high = ratio(*row(), chosen.rounds)
+            except ModuleNotFoundError as lacking:
+                print(f"{'':8}  not measured, {lacking.name} is not installed: {row.__doc__}")
+                continue
             print(f"{median:8.3f}  [{low:.3f}, {high:.3f}]  {row.__doc__}", flush=True)
             lines.append(f"| {median:.3f} | {low:.3f} to {high:.3f} | {row.__doc__} |")
     if chosen.out:

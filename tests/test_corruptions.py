@@ -355,6 +355,34 @@ def test_what_is_never_read_stops_nothing(finished, file, how, caplog):
         assert all(str(path) in each for each in answers(finished, ask, caplog))
 
 
+FOLDERS = {
+    "run of a pretraining": (lambda study: study.folder(SMALLEST), trained, nothing),
+    "run of an evaluation": (lambda study: study.folder(FROZEN), frozen, nothing),
+    "decoded waves": (lambda study: study.cache / "waves", frozen, record_gone(FROZEN)),
+    "sums of files": (lambda study: study.cache / "content", prepared, nothing),
+    "indexes": (lambda study: study.cache / "index", prepared, nothing),
+    "checks": (lambda study: study.cache / "prepare", reported, nothing),
+}
+
+
+@pytest.mark.parametrize("how", ["text", "a link to nowhere", "a pipe"])
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_file_in_the_place_of_a_folder_is_set_aside_and_all_in_it_made_again(
+    finished, folder, how, caplog
+):
+    find, ask, before = FOLDERS[folder]
+    path = find(finished)
+    with finished.mended(folder):
+        before(finished)
+        shutil.rmtree(path)
+        path.touch()
+        DAMAGES[how](path)
+        said = answers(finished, ask, caplog)
+        assert said == [
+            f"{path} is no folder: it is set aside as {path.name}.damaged and made again."
+        ]
+
+
 def test_what_cannot_be_set_aside_is_named(tmp_path, caplog):
     path = tmp_path / "a colleague's" / "record.json"
     path.mkdir(parents=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from asglib.config import ConfigError
 from asglib.data import content, index, toy
 from asglib.data.clips import Clips
-from asglib.data.places import clear, clear_lock, load_checked, locked, save_checked
+from asglib.data.places import clear, clear_folder, clear_lock, load_checked, locked, save_checked
 from asglib.data.sets import Task
 from asglib.data.workspace import Workspace
 from asglib.files import log
@@ -46,6 +46,7 @@ class Corpus:
 
     def clips(self, rows: pd.DataFrame) -> Clips:
         """The waves of `rows`."""
+        clear_folder(self.cache / "waves")
         for lock in (self.cache / "waves").glob("*.lock"):  # every set that was decoded has one
             clear_lock(lock)
             clear(lock.with_suffix(".f32"))

@@ -33,16 +33,25 @@ def locked(path: Path, wait: bool = True):
 
 
 def clear(path: Path) -> None:
-    """Sets aside what cannot be read in the places of a file and of its checksum."""
+    """Sets aside what cannot be read in the places of a file and of its checksum, and what stands
+    where their folder belongs."""
+    clear_folder(path.parent)
     for place in (path, files._beside(path)):
         if os.path.lexists(place) and not _readable(place):
             _set_aside(place)
 
 
 def clear_lock(path: Path) -> None:
-    """Sets aside what is no file; one that may not be read stays, as somebody may hold it."""
+    """The same for a lock; one that may not be read stays, as somebody may hold it."""
+    clear_folder(path.parent)
     if os.path.lexists(path) and not path.is_file():
         _set_aside(path)
+
+
+def clear_folder(path: Path) -> None:
+    """Sets aside what stands where a folder belongs."""
+    if os.path.lexists(path) and not path.is_dir():
+        _set_aside(path, "folder")
 
 
 def _readable(path: Path) -> bool:
@@ -55,11 +64,11 @@ def _readable(path: Path) -> bool:
         return False
 
 
-def _set_aside(path: Path) -> None:
+def _set_aside(path: Path, wanted: str = "file that can be read") -> None:
     names = (path.with_name(f"{path.name}.damaged{number or ''}") for number in count())
     aside = next(name for name in names if not os.path.lexists(name))
-    told = "%s is no file that can be read: it is set aside as %s and made again."
-    files.log.warning(told, path, aside.name)
+    told = "%s is no %s: it is set aside as %s and made again."
+    files.log.warning(told, path, wanted, aside.name)
     try:
         os.rename(path, aside)
     except FileNotFoundError:

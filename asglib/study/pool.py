@@ -12,6 +12,7 @@ import torch
 from asglib.config import Evaluation, Pretraining
 from asglib.data.corpus import load
 from asglib.data.index import DataError
+from asglib.data.places import clear_folder
 from asglib.data.workspace import Workspace
 from asglib.files import where_allowed
 from asglib.processes import settle
@@ -88,6 +89,7 @@ def _job(runs: list[Run], what: str, workspace: Workspace) -> Job:
     encoder = runs[0] if isinstance(runs[0], Pretraining) else runs[0].pretraining
     name = run_name(encoder, workspace) if encoder else "spectrogram"
     lock = workspace.cache / "jobs" / f"{name}-{what}.lock"
+    clear_folder(lock.parent)
     with where_allowed():  # here, so that a full disk is told by this command, once
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.touch()
