@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asglib.config import Evaluation, Pretraining
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import paper, plans, pool, profiles
@@ -43,13 +44,18 @@ def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
     The values stay bit by bit, the profile's name stands before them.
     """
     able, _ = pool.available(plans.everything(profile), workspace)
-    configs = dict.fromkeys([*(e.pretraining for e in able if e.pretraining), *able])
-    found = [record for one in configs if (record := record_of(one, workspace))]
+    found = [record for one in _runs(able) if (record := record_of(one, workspace))]
     if not found:
         told = f"{workspace.runs} holds no finished run of the profile"
         raise ScorecardError(f"{told}: run {_make(profile.name)} first.")
     write_records([{"profile": profile.name} | record for record in found], path)
     return len(found)
+
+
+def _runs(evaluations: list[Evaluation]) -> list[Pretraining | Evaluation]:
+    """Evaluations and, before them, their pretrainings, each once."""
+    before = (e.pretraining for e in evaluations if e.pretraining)
+    return list(dict.fromkeys([*before, *evaluations]))
 
 
 def _make(profile: str) -> str:
@@ -67,9 +73,12 @@ def readme(path: Path) -> str:
     profile = profiles.profile(table["profile"].iloc[0])
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
+    planned = len(_runs(plans.everything(profile)))
+    part = "**Not whole yet**: a claim whose runs are missing is *not tested*. "
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
     lines = [
-        f"Profile `{profile.name}`, {seeds(table)}, {sound} records. {profile.standing}",
+        f"Profile `{profile.name}`, {seeds(table)}, {sound:,} of {planned:,} runs. "
+        f"{part * (sound < planned)}{profile.standing}",
         *set_aside(records),
         "",
         "| claim | paper | ours, points [95 % interval], n | verdict |",
