@@ -16,10 +16,11 @@ import pytest
 import soundfile
 from bs4 import BeautifulSoup
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from asglib.study import report
-from asglib.study.report import display
+from asglib.study.report import display, pages
 
 PIXEL = base64.b64encode(
     bytes.fromhex(
@@ -565,3 +566,14 @@ def test_text_colours_reach_a_contrast_of_4_5():
         min(contrast(text, ground) for text in texts for ground in ("#ffffff", names["panel"]))
         >= 4.5
     )
+
+
+@pytest.mark.parametrize("width", [620, 621])
+def test_a_narrow_picture_may_shrink_on_a_phone(width):
+    fig = Figure(figsize=(width / 100, 1))
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=100)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    soup = BeautifulSoup(f"<img src='data:image/png;base64,{data}'>", "html.parser")
+    pages._mark_narrow(soup)
+    assert soup.img.get("class", []) == (["narrow"] if width == 620 else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import Counter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 TEMPLATE = Path(__file__).parent / "template"
+NARROW = 620  # pixels of a picture that can be read on a phone, all of it at once
 DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
 EMPTY = {"figure": None, "alt": "", "sentence": "", "error": "", "seconds": None, "verdicts": {}}
 
@@ -102,10 +104,19 @@ def render(
             above.insert_after(part.extract())
             above = part
     clean(soup)
+    _mark_narrow(soup)
     text = str(soup)
     if found := problems(soup, out_html.name, len(text.encode())):
         raise ReportError(" ".join(found))
     write_text(out_html, text)
+
+
+def _mark_narrow(soup: BeautifulSoup) -> None:
+    """Gives narrow pictures a class; wider ones scroll on a phone."""
+    for image in soup.find_all("img", src=re.compile("^data:image/png;base64,")):
+        head = base64.b64decode(image["src"].partition(",")[2][:32])  # a PNG's width stands there
+        if int.from_bytes(head[16:20], "big") <= NARROW:
+            image["class"] = [*image.get("class", []), "narrow"]
 
 
 def _contents(soup: BeautifulSoup) -> None:
@@ -173,4 +184,5 @@ def fill(path: Path, template: str, **values: Any) -> None:
     shared = {"css": (TEMPLATE / "style.css").read_text(), "policy": POLICY}
     soup = parse(environment.get_template(template).render(shared | values))
     clean(soup)
+    _mark_narrow(soup)
     write_text(path, str(soup))
