@@ -32,6 +32,15 @@ def test_what_a_page_is_made_from_is_in_its_hash(source, change):
     assert current.inputs(source, **MADE) == known != current.inputs(source, **MADE | change)
 
 
+def test_a_recording_that_a_parameter_names_is_in_its_hash(source, tmp_path):
+    sound = tmp_path / "own.wav"
+    known = set()
+    for content in ("one", "two", None):
+        sound.write_text(content) if content else sound.unlink()
+        known.add(current.inputs(source, **MADE | {"order": {"CLIP": str(sound), "N": 3}}))
+    assert len(known) == 3
+
+
 def test_a_changed_notebook_or_library_changes_the_hash(source, tmp_path, monkeypatch):
     library = tmp_path / "library"
     (library / "sub").mkdir(parents=True)

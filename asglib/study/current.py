@@ -18,11 +18,18 @@ LIBRARY = Path(__file__).parents[1]
 def inputs(
     notebook: Path, order: Mapping[str, Any], about: Mapping[str, Any], records: Iterable[Mapping]
 ) -> str:
-    """One hash of a page's sources: the notebook, its parameters, what the page says of the batch,
-    the runs as they were recorded, and every file of the library and of the papers."""
+    """One hash of a page's sources: the notebook, its parameters and the files that these name,
+    what the page says of the batch, the runs as they were recorded, and every file of the library
+    and of the papers."""
     runs = sorted(f"{record['run']} {record.get('finished')}" for record in records)
-    told = json.dumps([dict(order), dict(about), runs, _files()], sort_keys=True, default=str)
+    own = [_sum(Path(value)) for value in order.values() if isinstance(value, str)]
+    told = json.dumps([dict(order), own, dict(about), runs, _files()], sort_keys=True, default=str)
     return hashlib.sha256(notebook.read_bytes() + told.encode()).hexdigest()
+
+
+def _sum(path: Path) -> str:
+    """The SHA-256 of a file; "" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 @cache
@@ -38,8 +45,7 @@ def _files() -> str:
 
 def page_sum(out_dir: Path, name: str) -> str:
     """The SHA-256 of a notebook's page; "" where there is none."""
-    page = out_dir / f"{name}.html"
-    return hashlib.sha256(page.read_bytes()).hexdigest() if page.is_file() else ""
+    return _sum(out_dir / f"{name}.html")
 
 
 def is_current(out_dir: Path, name: str, wanted: str) -> bool:
