@@ -11,6 +11,7 @@ from asglib.study import plans, systems
 from asglib.study.paper import read
 from asglib.study.profiles import PAPER, PROFILES, SMALL, SMOKE
 
+SECOND = ("audioset", "librispeech")
 NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
 
 
@@ -118,3 +119,19 @@ def test_a_compared_paper_is_evaluated_in_its_own_way_at_the_papers_size_alone()
     assert set(found["audio2vec"].values()) == both
     assert set(found["systems"].values()) == {plain}
     assert {e.training for e in plans.PLANS["cpc"](SMOKE) if e.setting == "frozen"} == {plain}
+
+
+def test_audio2vecs_systems_have_a_second_corpus_at_the_papers_size_alone():
+    """Its table 3: five systems pretrained on LibriSpeech, on the same tasks, in the same way."""
+    planned = plans.PLANS["audio2vec"](PAPER)
+    mine = [e for e in planned if e.pretraining and e.pretraining.corpus == "librispeech"]
+    five = {"CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder"}
+    assert {e.pretraining.method for e in mine} == five
+    for e in mine:
+        assert replace(e, pretraining=replace(e.pretraining, corpus="audioset")) in planned
+    pairs = plans.corpora_apart(PAPER, "audio2vec")
+    own = {"method": "SG", "frontend": "mel", "encoder": "audio2vec"}
+    assert pairs["SG - SG, librispeech"] == tuple(own | {"corpus": c} for c in SECOND)
+    assert len(pairs) == 5
+    for profile, paper in ((SMALL, "audio2vec"), (PAPER, "cpc")):
+        assert plans.corpora_apart(profile, paper) == {}

@@ -133,7 +133,7 @@ def evaluation(profile: Profile) -> list[Evaluation]:
 
 def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[Evaluation]:
     """One paper's systems beside the controls, NONE and ASG, frozen; those in `tuned` fine-tuned
-    too.
+    too; where the paper pretrains on a second corpus, and the profile does, on that one as well.
 
     The control of their encoder has random weights. Fine-tuned, it is training from scratch.
     """
@@ -141,6 +141,9 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
     methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
     found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
+    if second := profile.compared_corpora.get(paper):
+        for method in systems.SELF_SUPERVISED[paper]:
+            found += evaluations(profile, method, tasks, corpus=second, paper=paper)
     tasks = profile.tasks_of(paper, "fine-tuned")
     for method in (control, *tuned):
         found += evaluations(profile, method, tasks, "fine-tuned", paper=paper)
@@ -202,6 +205,15 @@ def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
     for method in (*profile.compared[paper], "NONE", "ASG"):
         control = "untrained" if method in ABLATION else systems.CONTROL[paper]
         found[f"{method} - {control}"] = system(profile, method), system(profile, control)
+    return found
+
+
+def corpora_apart(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
+    """{"method - method, second corpus": both systems}, where the profile has a second corpus."""
+    second, found = profile.compared_corpora.get(paper), {}
+    for method in systems.SELF_SUPERVISED.get(paper, ()) if second else ():
+        own = system(profile, method)
+        found[f"{method} - {method}, {second}"] = own, own | {"corpus": second}
     return found
 
 

@@ -29,6 +29,7 @@ class Profile:
     recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
     compared: dict[str, tuple[str, ...]] = field(default_factory=lambda: systems.COMPARED)
     compared_tasks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where papers differ
+    compared_corpora: dict[str, str] = field(default_factory=dict)  # a paper's second corpus
     protocols: dict[str, dict[str, dict]] = field(default_factory=dict)  # as systems.PROTOCOLS
     compared_seeds: int | None = None  # at most so many of `seeds` for these; None: all
     n_mels: int = 64  # table 5, D4
@@ -194,6 +195,7 @@ PAPER = Profile(
     evaluation_tasks=(*_all_tasks, "esc50/sound"),
     fine_tuned_tasks=(*_all_tasks, "esc50/sound"),
     compared_tasks=_compared_tasks,
+    compared_corpora={"audio2vec": "librispeech"},  # its table 3
     protocols=systems.PROTOCOLS,
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),

@@ -35,8 +35,9 @@ COMPARED = {  # the systems of each paper's report
 FEW = {  # the same where minutes must do
     "cpc": ("CPC", "CPC exclusive", "CPC gauss", "CPC adv-55"),
     "augmented": ("COLA", "COLA stretch+mask", "BYOL-A"),
-    "audio2vec": COMPARED["audio2vec"][:-1],
+    "audio2vec": ("CBoW", "SG", "TemporalGap", "Triplet", "AutoEncoder"),
 }
+SELF_SUPERVISED = {"audio2vec": COMPARED["audio2vec"][:-1]}  # without MultiHead
 CONTROL = {"cpc": "untrained CPC", "augmented": "untrained", "audio2vec": "untrained A2V"}
 ON_WAVES = (*COMPARED["cpc"], CONTROL["cpc"])  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound

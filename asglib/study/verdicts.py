@@ -114,7 +114,9 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     setting = "frozen" if claim.setting == "mlp" else claim.setting
     shared = {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
     sides = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
-    pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in product(*sides)]
+    same = [[one.split("@")[0] for one in side] for side in sides]
+    pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
+    pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
     rows = pd.concat([choose(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
     tasks, stands = _scope(recorded, claim.ours_scope)
@@ -135,6 +137,8 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
 
 def _on_its_corpus(system: str, profile) -> str:
     """A system that is pretrained on another corpus than the profile's names it."""
+    if "@corpus=" in system:
+        return system
     recipe = getattr(profile, "recipes", {}).get(system.split("@")[0], {})
     return f"{system}@corpus={recipe['corpus']}" if "corpus" in recipe else system
 
