@@ -138,6 +138,7 @@ SMALL = Profile(
     corpora=("open-pool", "esc50+fsdd+notes"),
     corpora_tasks=("ravdess/speaker", "wake-words/keyword"),  # sets that neither holds
     settings=systems.SMALL_SETTINGS | {"asg": {"head": (512, 128)}},
+    compared=systems.MOST,
     recipes=systems.few_steps(96, "cpc-small", 100, 32, "open-pool") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=6, drop_epoch=4),
     folded=("esc50/sound", "ravdess/emotion"),
@@ -151,6 +152,7 @@ SMALL_GPU = replace(
     name="small-gpu",
     seeds=(0, 1, 2, 3, 4),
     more_seeds=(),
+    compared=systems.COMPARED,
     pretraining=replace(
         _few_steps,
         encoder="resnet50",
