@@ -19,7 +19,7 @@ reproduce: .venv/done
 
 # The notebooks run in tests/test_notebooks.py through nbval, on runs that stay in runs/ for make reproduce.
 test: .venv/done
-	$(PYTHON) -m pytest tests -n auto --dist loadfile
+	$(PYTHON) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 # JupyterLab's kernels start in notebooks/, so a relative folder is made absolute here.
 lab: .venv/done

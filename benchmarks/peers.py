@@ -1,6 +1,6 @@
 """Rows of the performance table against other people's code, each in the way its users have it.
 
-Two peers are no dependencies of the project: pip install lightly torch-audiomentations.
+Two peers are no dependencies of the project: pip install -e '.[peers]' installs them.
 """
 
 from __future__ import annotations

@@ -27,6 +27,14 @@ ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 
 
+MINUTES = ("test_notebooks.py", "test_rehearsal.py")  # what these take
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files begin first, so that no process waits for them at the end."""
+    items.sort(key=lambda item: item.path.name not in MINUTES)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """The same bits whatever the machine, and no fight over its cores."""

@@ -60,29 +60,53 @@ def test_a_changed_notebook_or_library_changes_the_hash(source, tmp_path, monkey
     current._files.cache_clear()  # of the true library again
 
 
-def test_a_page_stays_until_it_is_damaged_or_asked_for(tmp_path, monkeypatch):
+def test_a_page_is_current_while_it_is_whole_and_its_entry_says_so(tmp_path):
+    (tmp_path / "entries").mkdir()
+    page, entry = tmp_path / "01_a.html", tmp_path / "entries/01_a.json"
+    page.write_text("a page")
+    made = {"name": "01_a", "title": "A", "status": "ok", "inputs": "x"}
+    made |= {"page_sum": current.page_sum(tmp_path, "01_a")}
+
+    def is_current(**changes) -> bool:
+        entry.write_text(json.dumps(made | changes))
+        return current.is_current(tmp_path, "01_a", "x")
+
+    assert is_current()
+    assert not is_current(inputs="y") and not is_current(status="failed")
+    entry.write_text("{")
+    assert not current.is_current(tmp_path, "01_a", "x")
+    page.write_text("a pag")
+    assert not is_current()
+    page.unlink()
+    assert not is_current() and not is_current(page_sum="")
+
+
+def test_a_second_batch_executes_what_is_not_current_or_asked_for(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
-    notebook(tmp_path / "notebooks", "01_good", finding(1), parameters=PARAMETERS)
+    for number in (1, 2):
+        code = finding(number)
+        notebook(tmp_path / "notebooks", f"0{number}_good", code, parameters=PARAMETERS)
     monkeypatch.setenv("ASG_RUNS", str(tmp_path / "runs"))
     records = {}
     monkeypatch.setattr(needed, "with_runs", lambda *_: (records, {}, {}))
     monkeypatch.setattr(needed, "needs", lambda *_: list(records))
-    page, entry = tmp_path / "html/01_good.html", tmp_path / "html/entries/01_good.json"
 
-    def executed(**asked) -> bool:
+    def reproduced(**asked) -> list[str]:
         lines = []
         asked |= {"workspace": Workspace(), "echo": lines.append}
         assert build.reproduce("smoke", tmp_path / "notebooks", tmp_path / "html", **asked) == 0
-        assert "1 of 1 notebooks done" in lines[-1]
-        return "01_good is up to date" not in lines
+        assert "2 of 2 notebooks done" in lines[-1]
+        return [line.split(" is up")[0] for line in lines if "up to date" in line]
 
-    assert executed() and not executed()
-    whole = page.read_bytes()
+    assert reproduced() == []
+    executed = []
+    monkeypatch.setattr(build, "execute", lambda batch, orders, *_: executed.append([*orders]) or 0)
     (tmp_path / "html/index.html").unlink()
-    assert not executed() and (tmp_path / "html/index.html").exists()
-    page.write_bytes(whole[:-1])
-    assert executed() and page.read_bytes()[-20:] == whole[-20:]
-    entry.write_text(json.dumps(json.loads(entry.read_text()) | {"status": "failed"}))
-    assert executed() and not executed() and executed(again=True)
+    assert reproduced() == ["01_good", "02_good"] and (tmp_path / "html/index.html").exists()
+    with open(tmp_path / "html/02_good.html", "a") as page:
+        page.write(" ")
+    assert reproduced() == ["01_good"]
+    assert reproduced(again=True) == [] == reproduced(parameters={"RATE": 2.0})
     records["an evaluation"] = RECORD
-    assert executed() and not executed()
+    assert reproduced() == []
+    assert [len(each) for each in executed] == [0, 1, 2, 2, 2]

@@ -6,6 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,7 @@ def test_the_examples_hold():
 NAMED = {  # import name: package, where they differ
     "sklearn": "scikit-learn", "bs4": "beautifulsoup4", "IPython": "ipython",
     "pytorch_metric_learning": "pytorch-metric-learning",
+    "torch_audiomentations": "torch-audiomentations",
 }  # fmt: skip
 
 
@@ -197,15 +199,20 @@ def third_party(text):
     return {NAMED.get(name, name) for name in found - sys.stdlib_module_names - {"asglib"}}
 
 
+def imported(paths):
+    return set().union(*(third_party(path.read_text()) for path in paths))
+
+
 def test_every_package_that_is_imported_is_declared():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     declared = {line.split("==")[0] for line in lines if "==" in line}
-    files = [*LIBRARY.rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
-    used = set().union(*(third_party(path.read_text()) for path in files))
+    used = imported(LIBRARY.rglob("*.py"))
     assert len(used) > 15 and used - declared == set()
-    local = {path.stem for path in (ROOT / "tests").glob("*.py")}
-    used = set().union(*(third_party(path.read_text()) for path in (ROOT / "tests").glob("*.py")))
-    assert used - declared - local == set()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    peers = {line.split("==")[0] for line in extras["optional-dependencies"]["peers"]}
+    for folder, more in (("benchmarks", peers), ("tests", {"throughput"})):
+        local = {path.stem for path in (ROOT / folder).glob("*.py")}
+        assert imported((ROOT / folder).glob("*.py")) - declared - local - more == set()
     assert third_party("import tqdm.auto\nfrom os import path") == {"tqdm"}
 
 

@@ -16,12 +16,14 @@ from asglib import files
 
 def load_checked(path: Path, load: Callable[[Path], object]):
     """files.load_checked from a place that is clear."""
+    clear_folder(path.parent)
     clear(path)
     return files.load_checked(path, load)
 
 
 def save_checked(path: Path, write: Callable[[Path], object]) -> None:
     """files.save_checked to a place that is clear."""
+    clear_folder(path.parent)
     clear(path)
     files.save_checked(path, write)
 
@@ -33,16 +35,15 @@ def locked(path: Path, wait: bool = True):
 
 
 def clear(path: Path) -> None:
-    """Sets aside what cannot be read in the places of a file and of its checksum, and what stands
-    where their folder belongs."""
-    clear_folder(path.parent)
+    """Sets aside what cannot be read in the places of a file and of its checksum."""
     for place in (path, files._beside(path)):
         if os.path.lexists(place) and not _readable(place):
             _set_aside(place)
 
 
 def clear_lock(path: Path) -> None:
-    """The same for a lock; one that may not be read stays, as somebody may hold it."""
+    """Sets aside what is no file, or no folder for it; a lock that may not be read stays, as
+    somebody may hold it."""
     clear_folder(path.parent)
     if os.path.lexists(path) and not path.is_file():
         _set_aside(path)

@@ -51,5 +51,5 @@ def page_sum(out_dir: Path, name: str) -> str:
 def is_current(out_dir: Path, name: str, wanted: str) -> bool:
     """Whether a notebook's page is whole and was made from what has the hash `wanted`."""
     entry = read_entry(out_dir / "entries" / f"{name}.json") or {}
-    known = entry.get("inputs"), entry.get("page_sum")
-    return entry.get("status") == "ok" and known == (wanted, page_sum(out_dir, name))
+    there, known = page_sum(out_dir, name), (entry.get("inputs"), entry.get("page_sum"))
+    return bool(there) and entry.get("status") == "ok" and known == (wanted, there)
