@@ -577,3 +577,12 @@ def test_a_narrow_picture_may_shrink_on_a_phone(width):
     soup = BeautifulSoup(f"<img src='data:image/png;base64,{data}'>", "html.parser")
     pages._mark_narrow(soup)
     assert soup.img.get("class", []) == (["narrow"] if width == 620 else [])
+
+
+def test_verdicts_stand_from_best_to_worst():
+    """As an executed notebook keeps them they are in alphabetical order."""
+    counts = {"inconclusive": 8, "not reproduced": 3, "not tested": 9, "other": 1, "reproduced": 2}
+    found = pages._best_first({"sentence": "Seen.", "verdicts": counts})
+    order = ["reproduced", "inconclusive", "not reproduced", "not tested", "other"]
+    assert list(found["verdicts"]) == order and found["verdicts"]["other"] == 1
+    assert pages._best_first({"sentence": "Seen."})["verdicts"] == {}

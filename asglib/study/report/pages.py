@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 TEMPLATE = Path(__file__).parent / "template"
+VERDICTS = ("reproduced", "partly", "inconclusive", "not reproduced", "not tested")  # of the bar
 NARROW = 620  # pixels of a picture that can be read on a phone, all of it at once
 DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
 EMPTY = {"figure": None, "alt": "", "sentence": "", "error": "", "seconds": None, "verdicts": {}}
@@ -85,7 +86,7 @@ def render(
         "title": title(notebook, out_html.stem),
         "previous": previous,
         "next": next,
-        "finding": found[-1] if found else None,
+        "finding": _best_first(found[-1]) if found else None,
     }
     exporter = HTMLExporter(
         config=Config({"NbConvertBase": {"display_data_priority": DATA_TYPES}}),
@@ -136,10 +137,17 @@ def _contents(soup: BeautifulSoup) -> None:
         nav.decompose()
 
 
+def _best_first(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding with its verdicts in their order, which notebooks do not keep."""
+    counts = finding.get("verdicts") or {}
+    order = dict.fromkeys([*VERDICTS, *counts])
+    return {**finding, "verdicts": {word: counts[word] for word in order if word in counts}}
+
+
 def index(out_dir: Path, entries: list[dict[str, Any]], provenance: Mapping[str, Any]) -> Path:
     """Write index.html with the study's answer, then one entry a notebook; return its path."""
     judged = [entry for entry in entries if entry["status"] == "ok" and entry.get("verdicts")]
-    path, answer = Path(out_dir) / "index.html", judged[0] if judged else None
+    path, answer = Path(out_dir) / "index.html", _best_first(judged[0]) if judged else None
     _write_page(path, provenance, kind="index", entries=entries, answer=answer)
     return path
 
