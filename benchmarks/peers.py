@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import noise
 import numpy as np
-import pandas as pd
 import soundfile
 import torch
 import torchaudio
@@ -17,7 +17,6 @@ import torchaudio
 from asglib import positives, training
 from asglib.audio import RATE
 from asglib.config import Frontend, Pretraining
-from asglib.data.clips import Clips
 from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
 from asglib.methods import METHODS
@@ -83,12 +82,8 @@ def rooms_against_torch_audiomentations():
 
 def loading_against_whole_files():
     """64 crops of 1 s to spectrograms, against BYOL-A's way: all 10 s read, cropped, one by one."""
-    folder = Path(tempfile.mkdtemp())
-    paths = [folder / f"{i}.wav" for i in range(64)]
-    for path in paths:
-        soundfile.write(path, np.random.default_rng(0).standard_normal(10 * RATE) / 10, RATE)
-    none = np.full(len(paths), np.nan)
-    clips = Clips(pd.Series([str(p) for p in paths]), none, none, folder / "cache")
+    paths = noise.files(Path(tempfile.mkdtemp()), 64, ".wav")
+    clips = noise.clips(paths, decoded=True)
     frontend = LogSpectrogram(Frontend())
     other = torchaudio.transforms.Spectrogram(512, hop_length=160)
     rng = np.random.default_rng(0)

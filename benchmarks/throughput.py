@@ -15,14 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+import noise
 import pandas as pd
-import soundfile
 import torch
 from torch.utils.data import Dataset
 
 from asglib import memory, processes, training
-from asglib.audio import RATE
 from asglib.batches import Batches
 from asglib.config import Pretraining
 from asglib.data.clips import Clips
@@ -30,8 +28,9 @@ from asglib.methods import METHODS
 from asglib.processes import Machine
 from asglib.study import elastic, provenance
 
-CLIPS, SECONDS = 256, 10  # noise, as long as AudioSet's clips
+CLIPS = 256
 WARM_UP = 1 / 4  # of the steps, which are not counted
+FEWEST = 128  # steps: a GPU's losses are read, and its steps told, 32 at a time
 
 
 class Resident(Dataset):
@@ -46,18 +45,6 @@ class Resident(Dataset):
 
     def __getitem__(self, step: int):
         return self.batch
-
-
-def corpus(folder: Path) -> Clips:
-    """Files of noise, read crop by crop as a corpus that is too large to be kept decoded."""
-    rng, paths = np.random.default_rng(0), [folder / f"{i}.flac" for i in range(CLIPS)]
-    for path in paths:
-        if not path.exists():
-            soundfile.write(path, rng.uniform(-0.3, 0.3, SECONDS * RATE), RATE)
-    none = np.full(CLIPS, np.nan)
-    clips = Clips(pd.Series([str(path) for path in paths]), none, none, folder / "cache")
-    clips.waves, clips.keep = None, np.arange(CLIPS)
-    return clips
 
 
 def seconds_a_step(config: Pretraining, steps: Dataset, clips: Clips, machine: Machine) -> float:
@@ -84,7 +71,8 @@ def seconds_a_step(config: Pretraining, steps: Dataset, clips: Clips, machine: M
 
 def measure(config: Pretraining, folder: Path, device: str, loaders: int) -> dict[str, float]:
     """Of one process, or of one of several that share the batch."""
-    clips, on_gpu = corpus(folder), device.startswith("cuda")
+    clips = noise.clips(noise.files(folder, CLIPS, ".flac"), decoded=False)
+    on_gpu = device.startswith("cuda")
     machine = Machine(torch.device(device), loaders)
     steps = Batches(config, clips, None, *processes.rank_and_world())
     if on_gpu:
@@ -118,9 +106,11 @@ def main() -> None:
     arguments.add_argument("--loaders", type=int, default=0, help="processes that read audio")
     arguments.add_argument("--processes", type=int, nargs="+", default=[1])
     chosen, lines = arguments.parse_args(), {}
+    if chosen.steps < FEWEST and chosen.device != "cpu":
+        arguments.error(f"--steps {chosen.steps} are too few to tell anything; give {FEWEST}.")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        corpus(folder)
+        noise.files(folder, CLIPS, ".flac")  # before several processes look for them
         for count in chosen.processes:
             batch = chosen.batch * count
             size = {"clips_per_epoch": batch * chosen.steps, "epochs": 1, "warmup_epochs": 0}

@@ -7,7 +7,7 @@ import pytest
 from asglib import encoder
 from asglib.config import FINE_TUNING, Downstream
 from asglib.methods import METHODS
-from asglib.study import plans, systems
+from asglib.study import plans, rows, systems
 from asglib.study.paper import read
 from asglib.study.profiles import PAPER, PROFILES, SMALL, SMOKE
 
@@ -75,7 +75,7 @@ def test_a_system_is_found_as_its_records_name_it(method):
     made = plans.pretraining(SMOKE, method, 0)
     waves = encoder.build(made.encoder, made.frontend).takes_waves
     expected = {"method": method, "encoder": made.encoder, "corpus": "toy"}
-    assert plans.system(SMOKE, method) == expected | {
+    assert rows.system(SMOKE, method) == expected | {
         "frontend": "waves" if waves else made.frontend.name
     }
 
@@ -83,7 +83,7 @@ def test_a_system_is_found_as_its_records_name_it(method):
 def test_what_needs_seconds_of_sound_says_on_what_it_was_trained():
     elsewhere = {name: {**SMALL.recipes[name], "corpus": "esc50"} for name in systems.SLICED}
     profile = replace(SMALL, recipes=SMALL.recipes | elsewhere)
-    labels = list(plans.systems_of(profile, "audio2vec"))
+    labels = list(rows.systems_of(profile, "audio2vec"))
     sliced = [f"{name}, esc50" for name in systems.SLICED]
     assert labels[:3] == ["spectrogram", "untrained", "untrained A2V"] and set(sliced) < set(labels)
     assert "Triplet" in labels and labels[-2:] == ["NONE", "ASG"]
@@ -129,9 +129,9 @@ def test_audio2vecs_systems_have_a_second_corpus_at_the_papers_size_alone():
     assert {e.pretraining.method for e in mine} == five
     for e in mine:
         assert replace(e, pretraining=replace(e.pretraining, corpus="audioset")) in planned
-    pairs = plans.corpora_apart(PAPER, "audio2vec")
+    pairs = rows.corpora_apart(PAPER, "audio2vec")
     own = {"method": "SG", "frontend": "mel", "encoder": "audio2vec"}
     assert pairs["SG - SG, librispeech"] == tuple(own | {"corpus": c} for c in SECOND)
     assert len(pairs) == 5
     for profile, paper in ((SMALL, "audio2vec"), (PAPER, "cpc")):
-        assert plans.corpora_apart(profile, paper) == {}
+        assert rows.corpora_apart(profile, paper) == {}

@@ -142,7 +142,7 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
     found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
     if second := profile.compared_corpora.get(paper):
-        for method in systems.SELF_SUPERVISED[paper]:
+        for method in systems.SECOND_CORPUS[paper]:
             found += evaluations(profile, method, tasks, corpus=second, paper=paper)
     tasks = profile.tasks_of(paper, "fine-tuned")
     for method in (control, *tuned):
@@ -165,56 +165,6 @@ def all_systems(profile: Profile) -> list[Evaluation]:
 
 def _few_seeds(profile: Profile) -> Profile:
     return replace(profile, seeds=profile.seeds[: profile.compared_seeds])
-
-
-def system(profile: Profile, method: str) -> dict:
-    """How the records of one method are chosen: by front end, encoder and corpus of its own.
-
-    >>> from asglib.study.profiles import SMOKE
-    >>> system(SMOKE, "SG")
-    {'method': 'SG', 'frontend': 'mel', 'encoder': 'audio2vec', 'corpus': 'toy-scenes'}
-    """
-    if method == "spectrogram":
-        own = {"frontend": front_end(profile, False).name, "encoder": "", "corpus": ""}
-        return {"method": method} | own
-    made = pretraining(profile, method, 0)
-    frontend = "waves" if method in systems.ON_WAVES else made.frontend.name
-    own = {"frontend": frontend, "encoder": made.encoder, "corpus": made.corpus}
-    return {"method": method} | own
-
-
-def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:
-    """The systems of a table by label: of one paper, or ("") one of each kind; controls first.
-
-    A label names the corpus where it is not the profile's.
-    """
-    methods = [*CONTROLS, "untrained CPC", "untrained A2V", *systems.SYSTEMS]
-    if paper:
-        methods = [*CONTROLS, systems.CONTROL[paper], *profile.compared[paper]]
-    found = {}
-    for method in dict.fromkeys([*methods, "NONE", "ASG"]):
-        made = system(profile, method)
-        usual = made["corpus"] in ("", profile.pretraining.corpus)
-        found[method if usual else f"{method}, {made['corpus']}"] = made
-    return found
-
-
-def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
-    """{"method - control": both systems}: what training added to random weights."""
-    found = {}
-    for method in (*profile.compared[paper], "NONE", "ASG"):
-        control = "untrained" if method in ABLATION else systems.CONTROL[paper]
-        found[f"{method} - {control}"] = system(profile, method), system(profile, control)
-    return found
-
-
-def corpora_apart(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
-    """{"method - method, second corpus": both systems}, where the profile has a second corpus."""
-    second, found = profile.compared_corpora.get(paper), {}
-    for method in systems.SELF_SUPERVISED.get(paper, ()) if second else ():
-        own = system(profile, method)
-        found[f"{method} - {method}, {second}"] = own, own | {"corpus": second}
-    return found
 
 
 def shown_encoders(profile: Profile) -> list[Evaluation]:

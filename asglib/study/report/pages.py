@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
 TEMPLATE = Path(__file__).parent / "template"
-VERDICTS = ("reproduced", "partly", "inconclusive", "not reproduced", "not tested")  # of the bar
 NARROW = 620  # pixels of a picture that can be read on a phone, all of it at once
 DATA_TYPES = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
 EMPTY = {"figure": None, "alt": "", "sentence": "", "error": "", "seconds": None, "verdicts": {}}
@@ -139,6 +138,8 @@ def _contents(soup: BeautifulSoup) -> None:
 
 def _best_first(finding: Mapping[str, Any]) -> dict[str, Any]:
     """A finding with its verdicts in their order, which notebooks do not keep."""
+    from asglib.study.figures.results import VERDICTS  # takes seconds
+
     counts = finding.get("verdicts") or {}
     order = dict.fromkeys([*VERDICTS, *counts])
     return {**finding, "verdicts": {word: counts[word] for word in order if word in counts}}
