@@ -78,6 +78,7 @@ def test_a_record_says_what_a_table_needs(study, finished):
         "data_set": "toy-a",
         "task": "direction",
         "setting": "frozen",
+        "protocol": "",
         "seed": 0,
         "frames": 80,
         "device": finished["device"],
@@ -108,7 +109,8 @@ def test_a_sets_segments_are_embedded_once_for_all_its_tasks(study, finished, mo
     evaluator = Evaluator(TINY, study)
     records = [evaluator(asked(task)) for task in ("order", "register")]
     assert len(calls) == 1 and [r["task"] for r in records] == ["order", "register"]
-    evaluator(asked("order", training=replace(QUICK, overlap=0.5)))
+    halves = evaluator(asked("order", training=replace(QUICK, overlap=0.5)))
+    assert halves["protocol"] == "overlap 0.5"
     evaluator(asked("order", training=replace(QUICK, max_frames=40)))
     assert len(calls) == 3
 
