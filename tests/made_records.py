@@ -9,6 +9,8 @@ SMALL = SimpleNamespace(
     evidence=True,
     pretraining=SimpleNamespace(corpus="esc50"),
     corpora=("first", "second"),
+    recipes={},
+    variants={},
 )
 
 

@@ -11,7 +11,6 @@ from asglib.study import plans, rows, systems
 from asglib.study.paper import read
 from asglib.study.profiles import PAPER, PROFILES, SMALL, SMOKE
 
-SECOND = ("audioset", "librispeech")
 NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
 
 
@@ -41,7 +40,8 @@ def test_every_method_is_in_a_plan_where_there_is_time():
 def test_fine_tuning_is_planned_where_a_paper_does_it():
     tuned = methods("cola", SMALL, "fine-tuned")
     assert tuned == {"untrained"} | {name for name in METHODS if name.startswith("COLA")}
-    assert methods("audio2vec", SMALL, "fine-tuned") == {"untrained A2V"}
+    # SG: its last layers alone
+    assert methods("audio2vec", SMALL, "fine-tuned") == {"untrained A2V", "SG"}
 
 
 def test_folded_tasks_are_tested_by_all_folds_when_frozen_and_by_one_part_when_fine_tuned():
@@ -115,10 +115,14 @@ def test_a_compared_paper_is_evaluated_in_its_own_way_at_the_papers_size_alone()
     assert found["cpc"]["dcase2013/scene", "frozen"] == plain
     assert set(found["cola"].values()) == {plain, FINE_TUNING}
     half = {"max_frames": 96, "overlap": 0.5, "aggregate": "naive Bayes"}
-    both = {replace(plain, **half), replace(FINE_TUNING, **half)}
-    assert set(found["audio2vec"].values()) == both
+    usual = [e for e in plans.PLANS["audio2vec"](PAPER) if not (e.training.hidden or last(e))]
+    assert {e.training for e in usual} == {replace(plain, **half), replace(FINE_TUNING, **half)}
     assert set(found["systems"].values()) == {plain}
     assert {e.training for e in plans.PLANS["cpc"](SMOKE) if e.setting == "frozen"} == {plain}
+
+
+def last(e):
+    return e.training.last is not None
 
 
 def test_audio2vecs_systems_have_a_second_corpus_at_the_papers_size_alone():
@@ -129,9 +133,75 @@ def test_audio2vecs_systems_have_a_second_corpus_at_the_papers_size_alone():
     assert {e.pretraining.method for e in mine} == five
     for e in mine:
         assert replace(e, pretraining=replace(e.pretraining, corpus="audioset")) in planned
-    pairs = rows.corpora_apart(PAPER, "audio2vec")
-    own = {"method": "SG", "frontend": "mel", "encoder": "audio2vec"}
-    assert pairs["SG - SG, librispeech"] == tuple(own | {"corpus": c} for c in SECOND)
+    pairs = rows.varied(PAPER, "audio2vec", "LibriSpeech")
+    own = {"method": "SG", "frontend": "mel", "encoder": "audio2vec", "corpus": "audioset"}
+    second = {"corpus": "librispeech", "variant": "LibriSpeech", "setting": "frozen"}
+    assert pairs["SG, LibriSpeech - SG"] == (own | second, own)
     assert len(pairs) == 5
     for profile, paper in ((SMALL, "audio2vec"), (PAPER, "cpc")):
-        assert rows.corpora_apart(profile, paper) == {}
+        assert rows.varied(profile, paper, "LibriSpeech") == {}
+
+
+def test_audio2vecs_tables_4_and_5_and_figure_3_change_one_thing():
+    """Four times the channels, a hidden layer, the last layers of SG on two sets; all else is as
+    in its table 2, which has CBoW too."""
+    planned = plans.PLANS["audio2vec"](PAPER)
+    trained = {e for e in planned if e.pretraining and e.pretraining.corpus == "audioset"}
+    four = {"SG", "TemporalGap", "Triplet", "AutoEncoder"}
+    larger = {e for e in trained if e.pretraining.encoder == "audio2vec-large"}
+    assert {e.pretraining.method for e in larger} == four | {"untrained A2V"}
+    assert len(larger) == 5 * 6 and {e.setting for e in larger} == {"frozen"}
+    small = {"encoder": "audio2vec"}
+    assert {replace(e, pretraining=replace(e.pretraining, **small)) for e in larger} < trained
+    hidden = {e for e in trained if e.training.hidden}
+    assert {(e.pretraining.method, e.training.hidden) for e in hidden} == {(m, 128) for m in four}
+    assert {replace(e, training=replace(e.training, hidden=0)) for e in hidden} < trained
+    retrained = [e for e in trained if last(e)]
+    assert {(e.pretraining.method, e.setting) for e in retrained} == {("SG", "fine-tuned")}
+    sets = {"speech_commands_v2", "tut2018"}
+    asked = {(e.data_set, e.training.last) for e in retrained}
+    assert asked == {(name, n) for name in sets for n in (1, 2, 3)} and len(retrained) == 6
+
+
+def test_a_row_of_a_table_has_the_name_of_its_variant():
+    """A row is a variant's if its encoder, corpus and way of evaluating are; no other is."""
+    half = "overlap 0.5, aggregate naive Bayes"
+    usual = {"key": "tut2018/scene", "setting": "frozen", "protocol": half}
+    usual |= {"encoder": "audio2vec", "corpus": "audioset"}
+    name_of, elsewhere = PAPER.variant("audio2vec"), PAPER.variant("")
+    expected = {
+        "": {},
+        "LibriSpeech": {"corpus": "librispeech"},
+        "larger": {"encoder": "audio2vec-large"},
+        "hidden layer": {"protocol": f"hidden 128, {half}"},
+        "last 2": {"protocol": f"{half}, last 2", "setting": "fine-tuned"},
+    }
+    for name, change in expected.items():
+        assert name_of(usual | change) == name
+        assert elsewhere(usual | change) is None  # ASG's way is another
+    assert elsewhere(usual | {"protocol": ""}) == ""
+    assert elsewhere(usual | {"protocol": "", "encoder": "audio2vec-large"}) is None
+    assert name_of(usual | {"encoder": "audio2vec-large", "corpus": "librispeech"}) is None
+    assert name_of(usual | {"protocol": f"hidden 64, {half}"}) is None
+
+
+def test_what_is_retrained_goes_from_nothing_to_everything():
+    steps = rows.retrained(SMALL, "audio2vec")
+    assert list(steps) == [
+        "SG, none",
+        "SG, last 1",
+        "SG, last 2",
+        "SG, last 3",
+        "all, from scratch",
+    ]
+    assert "variant" not in steps["SG, none"] and steps["SG, last 3"]["variant"] == "last 3"
+    assert steps["all, from scratch"]["method"] == "untrained A2V"
+    assert {how.get("setting", "frozen") for how in list(steps.values())[1:]} == {"fine-tuned"}
+    assert rows.retrained(SMALL, "cpc") == {}
+
+
+def test_a_variants_pretraining_is_not_counted_among_the_systems():
+    plain = {"method": "SG", "encoder": "audio2vec", "corpus": "audioset"}
+    others = [plain | {"encoder": "audio2vec-large"}, plain | {"corpus": "librispeech"}]
+    assert rows.usual(PAPER, "audio2vec", [*others, plain]) == [plain]
+    assert rows.usual(PAPER, "cpc", others) == others

@@ -14,8 +14,8 @@ from asglib.study.records import (
     ResultsError,
     evaluations,
     load_records,
+    of_variants,
     set_aside,
-    under,
     write_records,
 )
 
@@ -35,13 +35,20 @@ def test_a_table_holds_one_way_of_evaluating():
     table = evaluations([*plain, *hidden])
     assert choose(table, "ASG")["value"].tolist() == [0.5, 0.5]
     wanted = {("fsdd/digit", "frozen"): "hidden 512", ("fsdd/speaker", "frozen"): ""}
-    own = under(table, lambda *row: wanted[row])
+
+    def as_wanted(row):
+        return "" if row["protocol"] == wanted[row["key"], row["setting"]] else None
+
+    own = of_variants(table, as_wanted)
     assert choose(own, "CPC").set_index("key")["value"].to_dict() == {
         "fsdd/digit": 0.9,
         "fsdd/speaker": 0.4,
     }
-    assert set(choose(own, "CPC")["how"]) == {"hidden 512", ""}
-    assert len(under(table, lambda *row: "")) == 4
+    assert set(choose(own, "CPC")["protocol"]) == {"hidden 512", ""}
+    both = of_variants(table, lambda row: "wide" if row["protocol"] else "")
+    assert choose(both, "CPC")["value"].tolist() == [0.4, 0.4]
+    assert choose(both, "CPC@variant=wide")["value"].tolist() == [0.9]
+    assert len(of_variants(table, lambda row: None)) == 0
     with pytest.raises(ResultsError, match="recorded 2 times"):
         evaluations([*hidden, hidden[0] | {"run": "again"}])
 

@@ -1,14 +1,15 @@
 """Verdicts: the rule case by case, the weakest pair, and a paper's claims against made records."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_records import SMALL, TASKS, record, study
 
-from asglib.study import paper, verdicts
+from asglib.study import paper, profiles, systems, verdicts
 from asglib.study.comparison import Cell
-from asglib.study.records import evaluations, pretext
+from asglib.study.records import evaluations, of_variants, pretext
 from asglib.study.verdicts import Judged, Verdict, judge, verdict, weakest
 
 ASG = paper.read("asg")
@@ -218,7 +219,7 @@ def test_a_claim_with_a_hidden_layer_is_judged_on_a_linear_one():
     found = other_paper("cpc", "cpc-adversary-further", table)
     assert found["verdict"] == "reproduced" and found["mean"] == pytest.approx(3)
     assert "a linear classifier, the paper's has a hidden layer" in found["limits"]
-    found = other_paper("cpc", "cpc-adversary-further", table.assign(how="hidden 512"))
+    found = other_paper("cpc", "cpc-adversary-further", table.assign(protocol="hidden 512"))
     assert found["verdict"] == "reproduced" and "hidden layer" not in found["limits"]
 
 
@@ -252,6 +253,12 @@ def test_a_claim_of_audio2vec_across_corpora():
     assert without["verdict"] == "not tested"
 
 
+def by_variant(records):
+    """The rows with the names of Audio2Vec's variants."""
+    profile = replace(profiles.SMALL, variants=systems.VARIANTS)
+    return of_variants(evaluations(records), profile.variant("audio2vec"))
+
+
 def test_a_claim_row_by_row_compares_each_system_with_itself():
     """SG gains 2 points on the other corpus in both seeds, all others lose: by rows the weakest is
     SG, -2; any two systems compared would give 0.42 - 0.72 and worse."""
@@ -262,8 +269,32 @@ def test_a_claim_row_by_row_compares_each_system_with_itself():
     other |= {"TemporalGap": [0.5, 0.5], "AutoEncoder": [0.5, 0.5]}
     records = [one | own for one in study(**here)]
     records += [one | own | {"corpus": "librispeech"} for one in study(**other)]
-    recipes = {"SG": {"corpus": "esc50"}}  # of the profile, which a named corpus overrides
-    profile = SimpleNamespace(**vars(SMALL) | {"recipes": recipes})
-    found = other_paper("audio2vec", "a2v-librispeech-most", evaluations(records), profile)
+    recipes = {"SG": {"corpus": "esc50"}}  # of the profile, which a variant's corpus overrides
+    changed = {"recipes": recipes, "variants": systems.VARIANTS}
+    profile = SimpleNamespace(**vars(SMALL) | changed)
+    found = other_paper("audio2vec", "a2v-librispeech-most", by_variant(records), profile)
     assert found["verdict"] == "not reproduced" and found["mean"] == pytest.approx(-2)
-    assert found["ours"].startswith("SG@corpus=esc50 - SG@corpus=librispeech: -2.0 [-2.0, -2.0]")
+    told = "SG@corpus=esc50 - SG@variant=LibriSpeech@corpus=librispeech: -2.0 [-2.0, -2.0]"
+    assert found["ours"].startswith(told)
+
+
+def test_a_claim_of_a_larger_encoder_and_of_a_hidden_layer_is_judged_row_by_row():
+    """The larger encoder adds 2 points to each, 1 to Triplet in one of two seeds and 3 in the
+    other: the weakest reaches 0 (2 -+ 12.7). A hidden layer takes 1 point from AutoEncoder."""
+    own = {"frontend": "mel", "encoder": "audio2vec"}
+    plain = {name: [0.5, 0.6] for name in systems.HEAD.methods}
+    larger = {name: [0.52, 0.62] for name in plain} | {"Triplet": [0.51, 0.63]}
+    hidden = {name: [0.53, 0.63] for name in plain} | {"AutoEncoder": [0.49, 0.59]}
+    records = [one | own for one in study(**plain)]
+    records += [one | own | {"encoder": "audio2vec-large"} for one in study(**larger)]
+    records += [one | own | {"protocol": "hidden 128"} for one in study(**hidden)]
+    profile = SimpleNamespace(**vars(SMALL) | {"variants": systems.VARIANTS})
+    table = by_variant(records)
+    found = other_paper("audio2vec", "a2v-larger", table, profile)
+    assert found["verdict"] == "inconclusive" and found["mean"] == pytest.approx(2)
+    assert found["ours"].startswith("Triplet@variant=larger - Triplet: +2.0 [-10.7,")
+    found = other_paper("audio2vec", "a2v-head", table, profile)
+    assert found["verdict"] == "not reproduced" and found["mean"] == pytest.approx(-1)
+    # all three others are alike, but Triplet: -1 in one seed, +1 in the other: the weakest
+    found = other_paper("audio2vec", "a2v-sg-larger", table, profile)
+    assert found["ours"].startswith("SG@variant=larger - Triplet@variant=larger: +0.0 [-12.7,")

@@ -14,7 +14,7 @@ from asglib.study.records import PRETEXT, ResultsError
 from asglib.study.statistics import cluster_draws, mean_t, percentiles
 
 SHARED = {"setting": "frozen", "frontend": "linear", "encoder": None, "corpus": None}
-SHARED |= {"protocol": ""}
+SHARED |= {"variant": ""}
 
 
 class Cell(NamedTuple):

@@ -14,7 +14,7 @@ from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
 from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
-from asglib.study.records import evaluations, pretext, under
+from asglib.study.records import evaluations, of_variants, pretext
 from asglib.study.runs import record_of
 
 LISTED = 20  # limits that a page names one by one
@@ -43,7 +43,7 @@ class Opened:
         return self._under(self.paper)
 
     def _under(self, paper: str) -> pd.DataFrame:
-        return under(evaluations(self.records), self.profile.protocol(paper))
+        return of_variants(evaluations(self.records), self.profile.variant(paper))
 
     @property
     def sensitivity(self) -> list[dict]:

@@ -58,23 +58,26 @@ def evaluations(
     mel: bool = False,
     corpus: str | None = None,
     paper: str = "",
+    variant: systems.Variant | None = None,
 ) -> list[Evaluation]:
     """One method on `tasks` ("set/task") for every seed; method "spectrogram": no encoder.
 
     For the report of a compared `paper` in that paper's way, where the profile has it.
     """
+    variant = variant or systems.Variant(())
     found = []
     for seed in profile.seeds:
         pre, frontend = None, front_end(profile, mel)
         if method != "spectrogram":
             pre = pretraining(profile, method, seed, mel, corpus)
+            pre = replace(pre, **variant.pretraining)
             frontend = pre.frontend
         found += [
             Evaluation(
                 pre,
                 *task.split("/"),
                 setting,
-                profile.downstream(task, setting, paper),
+                profile.downstream(task, setting, paper, variant.training),
                 seed,
                 frontend,
             )
@@ -133,7 +136,7 @@ def evaluation(profile: Profile) -> list[Evaluation]:
 
 def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[Evaluation]:
     """One paper's systems beside the controls, NONE and ASG, frozen; those in `tuned` fine-tuned
-    too; where the paper pretrains on a second corpus, and the profile does, on that one as well.
+    too; and the variants that the profile has of them.
 
     The control of their encoder has random weights. Fine-tuned, it is training from scratch.
     """
@@ -141,9 +144,10 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
     methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
     found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
-    if second := profile.compared_corpora.get(paper):
-        for method in systems.SECOND_CORPUS[paper]:
-            found += evaluations(profile, method, tasks, corpus=second, paper=paper)
+    for one in profile.variants.get(paper, {}).values():
+        tasks = one.tasks or profile.tasks_of(paper, one.setting)
+        for method in one.methods:
+            found += evaluations(profile, method, tasks, one.setting, paper=paper, variant=one)
     tasks = profile.tasks_of(paper, "fine-tuned")
     for method in (control, *tuned):
         found += evaluations(profile, method, tasks, "fine-tuned", paper=paper)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
@@ -29,7 +29,7 @@ class Profile:
     recipes: dict[str, dict] = field(default_factory=dict)  # method: what its pretraining changes
     compared: dict[str, tuple[str, ...]] = field(default_factory=lambda: systems.COMPARED)
     compared_tasks: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where papers differ
-    compared_corpora: dict[str, str] = field(default_factory=dict)  # a paper's second corpus
+    variants: dict[str, dict[str, systems.Variant]] = field(default_factory=dict)  # by paper, name
     protocols: dict[str, dict[str, dict]] = field(default_factory=dict)  # as systems.PROTOCOLS
     compared_seeds: int | None = None  # at most so many of `seeds` for these; None: all
     n_mels: int = 64  # table 5, D4
@@ -45,18 +45,34 @@ class Profile:
         every = self.evaluation_tasks if setting == "frozen" else self.fine_tuned_tasks
         return self.compared_tasks.get(paper, every)
 
-    def downstream(self, task: str, setting: str, paper: str = "") -> Downstream:
+    def downstream(
+        self, task: str, setting: str, paper: str = "", variant: dict | None = None
+    ) -> Downstream:
         """How "set/task" is trained on: frozen by all its folds where the profile does that (D54);
         for a compared paper's report in that paper's way, where the profile has it."""
         own = self.protocols.get(paper, {})
-        changes = own.get(task, own.get("*", {}))
+        changes = own.get(task, own.get("*", {})) | (variant or {})
         if setting == "fine-tuned":
             return replace(self.fine_tuning, **changes)
         return replace(self.frozen, folds=task in self.folded, **changes)
 
-    def protocol(self, paper: str) -> Callable[[str, str], str]:
-        """(task, setting) -> systems.protocol of how that is evaluated for a paper's report."""
-        return lambda task, setting: systems.protocol(self.downstream(task, setting, paper))
+    def variant(self, paper: str) -> Callable[[Mapping], str | None]:
+        """A row of a table -> the name of the paper's variant that it is of; "": its systems as
+        they are; None: evaluated in another paper's way, or another paper's variant."""
+        known = {"": systems.Variant(())} | self.variants.get(paper, {})
+        every = [one for by_name in self.variants.values() for one in by_name.values()]
+        special = {item for one in every for item in one.pretraining.items()}
+
+        def name_of(row: Mapping) -> str | None:
+            own = {(name, row[name]) for name in ("corpus", "encoder")} & special
+            for name, one in known.items():
+                how = self.downstream(row["key"], row["setting"], paper, one.training)
+                same = own == set(one.pretraining.items())
+                if same and row["protocol"] == systems.protocol(how):
+                    return name
+            return None
+
+        return name_of
 
     @property
     def standing(self) -> str:
@@ -82,6 +98,7 @@ _few_steps = Pretraining(
 # the supervised model's rate, from one trial on held-out clips of the embedded corpus, D53
 _supervised = {"optimizer": "adamw", "lr_per_256": 0.04}
 _toy_tasks = ("toy/pattern", "toy/register", "toy/direction", "toy/order")
+_toy_tuned = ("toy/direction", "toy/register")
 
 SMOKE = Profile(
     name="smoke",
@@ -97,11 +114,18 @@ SMOKE = Profile(
     seeds=(0, 1, 2),
     tasks=_toy_tasks,
     evaluation_tasks=_toy_tasks,
-    fine_tuned_tasks=("toy/direction", "toy/register"),
+    fine_tuned_tasks=_toy_tuned,
     corpora=("toy-a", "toy-b"),
     corpora_tasks=("toy-a/order", "toy-b/order"),
     settings=systems.SMALL_SETTINGS | {"asg": {"head": (256, 64)}},
     compared=systems.FEW,
+    variants={
+        "audio2vec": {
+            "larger": replace(systems.LARGER, methods=("SG", "untrained A2V")),
+            "hidden layer": systems.HEAD,
+            **systems.last_layers(*_toy_tuned),
+        }
+    },
     compared_seeds=1,
     recipes=systems.few_steps(64, "cpc-tiny", 80, 32, "toy-scenes") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=3, drop_epoch=2),
@@ -139,6 +163,9 @@ SMALL = Profile(
     corpora_tasks=("ravdess/speaker", "wake-words/keyword"),  # sets that neither holds
     settings=systems.SMALL_SETTINGS | {"asg": {"head": (512, 128)}},
     compared=systems.MOST,
+    variants={  # the larger encoder is left to a GPU: an hour of training and more
+        "audio2vec": {"hidden layer": systems.HEAD} | systems.last_layers(*_small_tuned)
+    },
     recipes=systems.few_steps(96, "cpc-small", 100, 32, "open-pool") | {"Sup.": _supervised},
     fine_tuning=Downstream(epochs=6, drop_epoch=4),
     folded=("esc50/sound", "ravdess/emotion"),
@@ -153,6 +180,7 @@ SMALL_GPU = replace(
     seeds=(0, 1, 2, 3, 4),
     more_seeds=(),
     compared=systems.COMPARED,
+    variants={"audio2vec": {"larger": systems.LARGER} | SMALL.variants["audio2vec"]},
     pretraining=replace(
         _few_steps,
         encoder="resnet50",
@@ -197,7 +225,7 @@ PAPER = Profile(
     evaluation_tasks=(*_all_tasks, "esc50/sound"),
     fine_tuned_tasks=(*_all_tasks, "esc50/sound"),
     compared_tasks=_compared_tasks,
-    compared_corpora={"audio2vec": "librispeech"},  # its table 3
+    variants=systems.VARIANTS,
     protocols=systems.PROTOCOLS,
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),

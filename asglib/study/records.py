@@ -1,7 +1,7 @@
 """Records: read, published as one table, and made into the rows of a study's tables."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ NEEDED = ["run", "profile", *SYSTEM, "metric", "value"]
 PER_CLIP = ["clips", "groups", "correct"]
 OTHERS = ["undefined", "classes", "counts", "data"]
 RECIPE = ["code", "epochs", "batch", "rir"]
-COLUMNS = [*NEEDED, "protocol", *PER_CLIP, *OTHERS, *RECIPE, "key"]
+COLUMNS = [*NEEDED, "protocol", "variant", *PER_CLIP, *OTHERS, *RECIPE, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
@@ -112,7 +112,7 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     table["value"] = table["value"].astype(float)
     for name in ("corpus", "protocol"):
         table[name] = table[name].fillna("")
-    table["how"] = table["protocol"]
+    table["variant"] = table["protocol"]
     table["key"] = table["data_set"] + "/" + table["task"]
     _refuse_mixtures(table)
     known = [*METHODS, *table["method"].unique()]
@@ -120,13 +120,11 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     return table.loc[order].reset_index(drop=True)
 
 
-def under(table: pd.DataFrame, protocol: Callable[[str, str], str]) -> pd.DataFrame:
-    """The rows that are evaluated as `protocol` says, of a task and setting: "" from here on.
-
-    Every other table has the rows of "", ASG's way. Column `how` keeps the words.
-    """
-    wanted = [protocol(*row) for row in zip(table["key"], table["setting"])]
-    return table[table["protocol"] == wanted].assign(protocol="").reset_index(drop=True)
+def of_variants(table: pd.DataFrame, name_of: Callable[[Mapping], str | None]) -> pd.DataFrame:
+    """The rows with a variant's name, "" for systems as they are; those of None are left out."""
+    names = [name_of(row) for row in table.to_dict("records")]
+    named = table.assign(variant=pd.Series(names, table.index, dtype=object))
+    return named[named["variant"].notna()].reset_index(drop=True)
 
 
 def pretext(records: list[dict]) -> pd.DataFrame:
@@ -136,6 +134,7 @@ def pretext(records: list[dict]) -> pd.DataFrame:
             **record,
             "setting": PRETEXT,
             "protocol": "",
+            "variant": "",
             "data_set": PRETEXT,
             "task": name,
             "value": value,

@@ -45,10 +45,31 @@ def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
     return found
 
 
-def corpora_apart(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
-    """{"method - method, second corpus": both systems}, where the profile has a second corpus."""
-    second, found = profile.compared_corpora.get(paper), {}
-    for method in systems.SECOND_CORPUS.get(paper, ()) if second else ():
+def varied(profile: Profile, paper: str, name: str) -> dict[str, tuple[dict, dict]]:
+    """{"method, name - method": both systems}: what a variant changes; {} without that variant."""
+    one, found = profile.variants.get(paper, {}).get(name), {}
+    for method in one.methods if one else ():
         own = system(profile, method)
-        found[f"{method} - {method}, {second}"] = own, own | {"corpus": second}
+        changed = own | one.pretraining | {"variant": name, "setting": one.setting}
+        found[f"{method}, {name} - {method}"] = changed, own
     return found
+
+
+def retrained(profile: Profile, paper: str) -> dict[str, dict]:
+    """{label: system}: an encoder as it is, with its last layers trained on each task, and trained
+    on that alone; {} without such variants."""
+    found = {}
+    for name, one in profile.variants.get(paper, {}).items():
+        for method in one.methods if "last" in one.training else ():
+            changed, own = varied(profile, paper, name)[f"{method}, {name} - {method}"]
+            found |= {f"{method}, none": own, f"{method}, {name}": changed}
+    if found:
+        control = system(profile, systems.CONTROL[paper])
+        found["all, from scratch"] = control | {"setting": "fine-tuned"}
+    return found
+
+
+def usual(profile: Profile, paper: str, records: list[dict]) -> list[dict]:
+    """The pretrainings of a paper's systems, without those of its variants."""
+    changes = [one.pretraining.items() for one in profile.variants.get(paper, {}).values()]
+    return [one for one in records if not any(c and c <= one.items() for c in changes)]

@@ -6,6 +6,8 @@ augmented contrastive learning 3.1, CPC 3.1 and 3.2, Audio2Vec 4, BYOL-A's own).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from asglib.config import Downstream, Frontend
 from asglib.methods import (
     METHODS,
@@ -38,7 +40,6 @@ FEW = {  # the same where minutes must do
     "augmented": ("COLA", "COLA stretch+mask", "BYOL-A"),
     "audio2vec": CONTEXT,
 }
-SECOND_CORPUS = {"audio2vec": CONTEXT}  # the systems that a paper pretrains on one (its table 3)
 # CPC's adversary at three of its five strengths, and not the dot product: hours fewer (D52)
 MOST = COMPARED | {
     "cpc": tuple(n for n in COMPARED["cpc"] if n not in ("CPC adv-65", "CPC adv-45", "CPC dot"))
@@ -52,6 +53,38 @@ PROTOCOLS = {
     "audio2vec": {"*": {"max_frames": 96, "overlap": 0.5, "aggregate": "naive Bayes"}},  # 4
 }
 SYSTEMS = ("COLA", "BYOL-A", "CPC", *CONTEXT)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Some systems of a paper once more, with one thing changed."""
+
+    methods: tuple[str, ...]
+    pretraining: dict[str, str] = field(default_factory=dict)  # its corpus or encoder
+    training: dict[str, int] = field(default_factory=dict)  # on a downstream task
+    setting: str = "frozen"
+    tasks: tuple[str, ...] = ()  # of its own; none: the paper's
+
+
+HEAD = Variant(  # its table 5; as wide as an embedding, D60
+    ("SG", "TemporalGap", "Triplet", "AutoEncoder"), training={"hidden": 128}
+)
+LARGER = Variant((*HEAD.methods, "untrained A2V"), {"encoder": "audio2vec-large"})  # its table 4
+
+
+def last_layers(*tasks: str) -> dict[str, Variant]:
+    """SG with its last one, two or three layers trained on a task too (Audio2Vec, figure 3)."""
+    return {f"last {n}": Variant(("SG",), {}, {"last": n}, "fine-tuned", tasks) for n in (1, 2, 3)}
+
+
+VARIANTS = {
+    "audio2vec": {
+        "LibriSpeech": Variant(CONTEXT, {"corpus": "librispeech"}),  # its table 3
+        "larger": LARGER,
+        "hidden layer": HEAD,
+        **last_layers("speech_commands_v2/words", "tut2018/scene"),
+    }
+}
 
 
 def protocol(training: Downstream) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asglib.study.comparison import Cell, Comparison, choose, compare, describe
+from asglib.study.comparison import Cell, Comparison, as_system, choose, compare, describe
 from asglib.study.records import ResultsError
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
@@ -111,7 +111,7 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     corpus = corpora[claim.ours_corpus]
     if corpus not in set(table["corpus"]):
         raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
-    setting = "frozen" if claim.setting == "mlp" else claim.setting
+    setting = "frozen" if claim.setting.startswith("mlp") else claim.setting
     shared = {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
     sides = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
     same = [[one.split("@")[0] for one in side] for side in sides]
@@ -128,7 +128,7 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
             judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
     limits = [stands, one.cell.note, *one.found.left_out]
-    if claim.setting == "mlp" and not rows["how"].str.contains("hidden", na=False).all():
+    if claim.setting == "mlp" and not rows["protocol"].str.contains("hidden", na=False).all():
         limits.append(LINEAR)
     if claim.kind == "relative":
         limits.append(RELATIVE)
@@ -137,10 +137,12 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
 
 def _on_its_corpus(system: str, profile) -> str:
     """A system that is pretrained on another corpus than the profile's names it."""
-    if "@corpus=" in system:
-        return system
-    recipe = getattr(profile, "recipes", {}).get(system.split("@")[0], {})
-    return f"{system}@corpus={recipe['corpus']}" if "corpus" in recipe else system
+    method, variant = system.split("@")[0], as_system(system)["variant"]
+    recipe = dict(profile.recipes.get(method, {}))
+    for by_name in profile.variants.values():
+        recipe |= by_name[variant].pretraining if variant in by_name else {}
+    elsewhere = "corpus" in recipe and "@corpus=" not in system
+    return f"{system}@corpus={recipe['corpus']}" if elsewhere else system
 
 
 def _stated(claim) -> str:
