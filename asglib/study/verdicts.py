@@ -151,7 +151,8 @@ def _stated(claim) -> str:
     size = f"= {claim.stated:.1f}" if claim.stated == claim.stated else f"{claim.direction} 0"
     if claim.kind == "relative":
         size = f"= {claim.stated:g} % of {claim.subtrahend}"
-    return f"{claim.minuend} - {claim.subtrahend} {size} ({claim.columns}, {claim.setting})"
+    told = f"{claim.minuend} - {claim.subtrahend} {size} ({claim.columns}, {claim.setting})"
+    return told.replace(";", "; ")
 
 
 def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
