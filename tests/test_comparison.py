@@ -7,7 +7,7 @@ import pytest
 from made_records import SPEAKERS, TASKS, record, study
 from scipy import stats
 
-from asglib.study.comparison import Cell, as_system, choose, compare, describe
+from asglib.study.comparison import Cell, as_system, choose, compare, describe, rows_of
 from asglib.study.records import ResultsError, evaluations
 from asglib.study.tables import scores
 
@@ -168,6 +168,32 @@ def test_a_cell_in_words():
     told = describe(Cell(-1, -2, 0, 1, 8, "clips"))
     assert told == "-1.0 [-2.0, +0.0], 1 seed, 8 groups of clips"
     assert describe(Cell(note="no record")) == "no record" and describe(Cell()) == "not tested"
+
+
+def test_what_one_system_gains_over_another_is_compared_like_a_system():
+    """ASG gains 3, 5 points and ST 1, 2 over NONE: ASG gains 2, 3 more, 2.5 -+ 12.706 * 0.5."""
+    table = evaluations(study(ASG=[0.73, 0.75], ST=[0.71, 0.72], NONE=[0.70, 0.70]))
+    found = compare(table, "ASG - NONE", "ST - NONE").average
+    limits = (2.5, 2.5 - 12.7062 * 0.5, 2.5 + 12.7062 * 0.5)
+    assert (found.mean, found.low, found.high) == pytest.approx(limits, abs=1e-3)
+    plain = compare(table, "ASG", "ST").average  # what both lack goes out
+    assert plain == pytest.approx(found) and found.unit == "seeds"
+
+
+def test_a_gain_of_one_seed_is_drawn_over_the_clips_that_both_have():
+    marks = {"ASG": [1, 1, 1, 0], "NONE": [1, 0, 0, 0], "ST": [1, 1, 0, 0], "FT": [0, 0, 1, 0]}
+    clips = {name: list("abcd") for name in marks} | {"FT": list("abce")}
+    records = [
+        record(name, sum(row) / 4, correct=row, clips=clips[name], groups=clips[name])
+        for name, row in marks.items()
+    ]
+    table = evaluations(records)
+    found = rows_of(table, "ASG - NONE").iloc[0]
+    assert found["correct"].tolist() == [0, 1, 1, 0] and found["value"] == 0.5
+    cell = compare(table, "ASG - NONE", "ST - NONE").average  # 0, 0, 1, 0
+    assert cell.unit == "clips" and cell.mean == pytest.approx(25) and cell.low == 0
+    lost = compare(table, "ASG - FT", "ST - NONE").average  # other clips: no clip in common
+    assert (lost.unit, lost.n) == ("", 1) and "no interval from one seed" in lost.note
 
 
 def test_systems_stand_in_one_table_across_front_ends_and_encoders():

@@ -2,6 +2,7 @@
 
 A system is a method's name, "ASG@frontend=mel", or a dict ({"method": "ASG", "frontend": "mel"}).
 It overrides what is shared: setting, front end, encoder, corpus (None: the only one that is there).
+In the place of a system may stand the gain of one over another, "ASG - NONE".
 """
 
 from typing import NamedTuple
@@ -73,6 +74,27 @@ def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
             told = f"These records have the {title} {' and '.join(found)}"
             raise ResultsError(f"{told}: name one of them ({name}).")
     return table
+
+
+def parts(system: str | dict) -> list[str | dict]:
+    """A system alone, or the two of a gain, "A - B"."""
+    return system.split(" - ") if isinstance(system, str) else [system]
+
+
+def rows_of(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
+    """The rows of one system, or of a gain, "A - B": its values and marks are A's less B's.
+
+    A gain has no marks where the two were not tested on the same clips.
+    """
+    a, *less = (choose(table, one, **shared) for one in parts(system))
+    if not less:
+        return a
+    (b,) = less
+    both = a.merge(b, on=["key", "seed"], suffixes=("", "_b"))
+    both["value"] = both["value"] - both["value_b"]
+    marks = zip(both["correct"], both["correct_b"], both["clips"], both["clips_b"])
+    differences = [np.subtract(x, y) if x and y and p == q else None for x, y, p, q in marks]
+    return both.assign(correct=pd.Series(differences, both.index, dtype=object))[table.columns]
 
 
 def one_corpus(rows: pd.DataFrame) -> None:
@@ -190,8 +212,8 @@ def over_clips(
 
 def _sides(table, minuend, subtrahend, tasks, shared) -> tuple:
     """The rows of both systems, and minuend - subtrahend in points [seeds, tasks]."""
-    systems = [as_system(side, **shared) for side in (minuend, subtrahend)]
-    a, b = (choose(table, system) for system in systems)
+    a, b = (rows_of(table, side, **shared) for side in (minuend, subtrahend))
+    systems = [as_system(one, **shared) for one in (*parts(minuend), *parts(subtrahend))]
     if None in (system["corpus"] for system in systems):
         one_corpus(pd.concat([a, b]))
     either = {*a["key"], *b["key"]}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asglib.study.comparison import Cell, Comparison, as_system, choose, compare, describe
+from asglib.study.comparison import Cell, Comparison, as_system, compare, describe, parts, rows_of
 from asglib.study.records import ResultsError
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
@@ -117,26 +117,31 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     same = [[one.split("@")[0] for one in side] for side in sides]
     pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
     pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
-    rows = pd.concat([choose(table, one, **shared) for pair in pairs for one in pair])
+    rows = pd.concat([rows_of(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
     tasks, stands = _scope(recorded, claim.ours_scope)
     judged, several = [], ";" in claim.columns and claim.kind != "most"
     for a, b in pairs:
         found = compare(table, a, b, tasks, several, **shared)
         cells = {f" on {key}": cell for key, cell in found.tasks.items()} or {"": found.average}
+        named = " - ".join(f"({one})" if len(parts(one)) > 1 else one for one in (a, b))
         for on, cell in cells.items():
-            judged.append(Judged(f"{a} - {b}{on}: ", cell, verdict(sized, cell, profile), found))
+            judged.append(Judged(f"{named}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
     limits = [stands, one.cell.note, *one.found.left_out]
     if claim.setting == "mlp" and not rows["protocol"].str.contains("hidden", na=False).all():
         limits.append(LINEAR)
     if claim.kind == "relative":
         limits.append(RELATIVE)
-    return one._replace(name=one.name * (len(judged) > 1)), limits
+    told = len(judged) > 1 or claim.kind == "untabled"  # where the paper's side does not say it
+    return one._replace(name=one.name * told), limits
 
 
 def _on_its_corpus(system: str, profile) -> str:
-    """A system that is pretrained on another corpus than the profile's names it."""
+    """A system that is pretrained on another corpus than the profile's names it; so do both of a
+    gain, "A - B"."""
+    if len(parts(system)) > 1:
+        return " - ".join(_on_its_corpus(one, profile) for one in parts(system))
     method, variant = system.split("@")[0], as_system(system)["variant"]
     recipe = dict(profile.recipes.get(method, {}))
     for by_name in profile.variants.values():
