@@ -40,7 +40,7 @@ def compute(runs, workspace, tell):
 
 
 def noted(runs, workspace, tell):
-    """pool.compute, with a checkpoint a step; notes each step, and step 5 kills its process once."""
+    """pool.compute, a checkpoint a step; notes each step, and step 5 kills its process once."""
     from asglib import training
     from asglib.study import pool
 

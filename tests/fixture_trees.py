@@ -1,4 +1,4 @@
-"""Data sets in their official layouts, a few clips of tone and noise each, with the traps that real copies have."""
+"""Data sets in their official layouts, a few clips each, with the traps that real copies have."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ CLASS_FILE = (
     '2,/t/dd00003,"nan"\n3,/g/122z_qxw,"Fly, housefly"\n'
 )
 
+PART = "unbalanced_train_segments/unbalanced_train_segments_part07"
+
 
 def clip(
     path: Path, seconds: float = 0.2, rate: int = 16_000, channels: int = 1, silent: float = 0.0
 ) -> Path:
-    """Writes a tone in noise, in the format of the suffix; the share `silent` at its end is digital silence."""
+    """Writes a tone in noise, in the format of the suffix; the share `silent` at its end is 0."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(len(path.name))
     wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
@@ -49,13 +51,14 @@ def broken(path: Path) -> Path:
 
 
 def audioset(root: Path) -> Path:
-    """One clip a naming style, each id beginning in a way that breaks something; three styles of list."""
+    """One clip a naming style, each id begins in a way that breaks something; three list styles."""
     folder = root / "audioset"
     text(folder / "metadata/class_labels_indices.csv", CLASS_FILE)
     text(
         folder / "metadata/eval_segments.csv",
         AUDIOSET_HEADER
-        + '--4gqARaEJE, 0.000, 10.000, "/m/09x0r,/t/dd00003"\n-0RWZT-miFs, 420.000, 427.000, "/m/05zppz"\n'
+        + '--4gqARaEJE, 0.000, 10.000, "/m/09x0r,/t/dd00003"\n'
+        + '-0RWZT-miFs, 420.000, 427.000, "/m/05zppz"\n'
         + 'hf_hf_hf_hf, 30.000, 40.000, "/g/122z_qxw"\nundecodable, 0.000, 10.000, "/m/09x0r"\n',
     )
     # re-saved: no spaces, single labels unquoted, one header line without "#", CRLF
@@ -83,10 +86,7 @@ def audioset(root: Path) -> Path:
     )  # PANNs, the id itself begins with Y
     clip(folder / "16k/_under_scor_30.wav", channels=2, rate=44_100)  # audioset-processing
     clip(folder / "audio/msmsmsmsmsm_20000_30000.flac")  # audiosetdl
-    clip(
-        folder
-        / "audios/unbalanced_train_segments/unbalanced_train_segments_part07/moremoremor_390.0-400.0.wav"
-    )
+    clip(folder / "audios" / PART / "moremoremor_390.0-400.0.wav")
     empty(folder / "audio/zero-length.wav")
     empty(folder / "Speech/two_copies-_5.0-15.0.wav")
     for label in ("Talk", "Speak", "Voice"):  # audioset-download: one copy a label
@@ -97,13 +97,14 @@ def audioset(root: Path) -> Path:
 
 
 def vggsound(root: Path) -> Path:
-    """Headerless list with a quoted label, an id at two starts, words that look like missing values."""
+    """Headerless list: a quoted label, an id at two starts, words that look like missing values."""
     folder = root / "vggsound"
     text(
         folder / "vggsound.csv",
         "---g-f_I2yQ,1,people marching,test\n"
         '-1oRfe0FQI8,60,"railroad car, train wagon",train\n'
-        "-40DA8RPuq0,34,null,train\n-40DA8RPuq0,216,null,train\nhpDY7u8B8hE,5,NA,train\ngone_gone_g,7,NA,test\n"
+        "-40DA8RPuq0,34,null,train\n-40DA8RPuq0,216,null,train\n"
+        "hpDY7u8B8hE,5,NA,train\ngone_gone_g,7,NA,test\n"
         "silenceclip,0,people marching,train\nundecodable,4,null,train\nzero-length,3,NA,train\n",
         "\r\n",
     )
@@ -120,12 +121,13 @@ def vggsound(root: Path) -> Path:
 
 
 def librispeech(root: Path, split_lists: bool = False) -> Path:
-    """Two speakers, two chapters each, two utterances each; SPEAKERS.TXT with pipes in a name; one file absent."""
+    """Two speakers of two chapters of two utterances; pipes in a speaker's name; a file absent."""
     folder = root / "LibriSpeech"
     text(
         folder / "SPEAKERS.TXT",
         ";ID  |SEX| SUBSET           |MINUTES| NAME\n"
-        "14   | F | train-clean-360  | 25.03 | Kristin LeMoine\n103  | F | train-clean-100  | 25.11 | Karen Savage\n"
+        "14   | F | train-clean-360  | 25.03 | Kristin LeMoine\n"
+        "103  | F | train-clean-100  | 25.11 | Karen Savage\n"
         "60   | M | train-clean-100  | 20.18 | |CBW|Simon\n",
         "\r\n",
     )
@@ -151,10 +153,10 @@ def librispeech(root: Path, split_lists: bool = False) -> Path:
 
 
 def speech_commands(root: Path, version: str) -> Path:
-    """Words, both lists, noise files to cut, and the separate test archive; one listed file is absent.
+    """Words, both lists, noise files to cut, and the test archive; a listed file is absent.
 
-    The same file names recur in every word, and as in the release a speaker's files are all in one part. One word is
-    short, one empty, one cannot be decoded, nor can one of the noise files.
+    The same file names recur in every word, and as in the release a speaker's files are all in one
+    part. One word is short, one empty, one cannot be decoded, nor can one of the noise files.
     """
     folder = root / f"speech_commands_{version}"
     for word in ("yes", "stop", "backward", "zero"):
@@ -187,12 +189,13 @@ def speech_commands(root: Path, version: str) -> Path:
 
 
 def voxceleb1(root: Path) -> Path:
-    """Three speakers, one of them only in the test zip, one file absent; the same basenames in every folder."""
+    """Three speakers, one in the test zip alone; a file absent; the same names in every folder."""
     folder = root / "voxceleb1"
     text(
         folder / "iden_split.txt",
         "1 id10001/1zcIwhmdeo4/00001.wav\n2 id10001/-ZcIwhmdeo4/00001.wav\n"
-        "3 id10001/7w0IBEWc9Qw/00001.wav\n1 id10002/0_laIeN-Q44/00001.wav\n1 id10002/0_laIeN-Q44/00002.wav\n"
+        "3 id10001/7w0IBEWc9Qw/00001.wav\n1 id10002/0_laIeN-Q44/00001.wav\n"
+        "1 id10002/0_laIeN-Q44/00002.wav\n"
         "3 id10270/5r0dWxy17C8/00001.wav\n",
     )
     for path in (
@@ -207,7 +210,8 @@ def voxceleb1(root: Path) -> Path:
 
 
 def nsynth(root: Path) -> Path:
-    """Three archives; synth_lead only in train; one entry without its file, one file without an entry; silent tails."""
+    """Three archives; synth_lead only in train; an entry without file, a file without entry; silent
+    tails."""
     folder = root / "nsynth"
     names = {
         "train": ("guitar_acoustic_010-066-100", "synth_lead_synthetic_003-050-075"),
@@ -234,7 +238,7 @@ def nsynth(root: Path) -> Path:
 
 
 def musan(root: Path) -> Path:
-    """Every class; ANNOTATIONS with an artist of several words; a very short noise; one line without a file."""
+    """Every class; an artist of several words; a very short noise; one line without a file."""
     folder = root / "musan"
     for i in range(5):
         clip(folder / f"music/fma/music-fma-{i:04d}.wav")
@@ -250,7 +254,7 @@ def musan(root: Path) -> Path:
 
 
 def esc50(root: Path, name: str = "ESC-50-master") -> Path:
-    """Five folds of two classes; a category called "NA"; one file absent, one empty; byte order mark and CRLF.
+    """Five folds of two classes; a category "NA"; a file absent, one empty; byte order mark, CRLF.
 
     One file is named as a fork does, and every dog is padded with silence.
     """
@@ -269,7 +273,7 @@ def esc50(root: Path, name: str = "ESC-50-master") -> Path:
 
 
 def fsdd(root: Path) -> Path:
-    """One speaker, two digits, recordings 0 to 5 of 50; a file of a speaker that the release does not have."""
+    """One speaker, two digits, recordings 0 to 5 of 50; a file of a speaker who is not released."""
     folder = root / "free-spoken-digit-dataset"
     for digit in (0, 7):
         for i in (0, 4, 5, 49):
@@ -297,7 +301,7 @@ def notes(root: Path, crossing: bool = False) -> Path:
 
 
 def desed(root: Path) -> Path:
-    """Weak labels, strong labels with a clip without events, a public part without Y; the unlabelled part.
+    """Weak labels, strong ones with a clip without events, a public part without Y; unlabelled.
 
     One id ends in what separates it from its times, and that clip is of 4 s, not 10; one is stereo.
     """
@@ -315,7 +319,8 @@ def desed(root: Path) -> Path:
         folder / "metadata/validation/validation.tsv",
         "filename\tonset\toffset\tevent_label\n"
         "Y00pbt6aJV8Y_350.000_360.000.wav\t0.000\t9.971\tVacuum_cleaner\n"
-        "Y00pbt6aJV8Y_350.000_360.000.wav\t1.000\t2.000\tDog\nY00pbt6aJV8Y_350.000_360.000.wav\t3.0\t4.0\tDog\n"
+        "Y00pbt6aJV8Y_350.000_360.000.wav\t1.000\t2.000\tDog\n"
+        "Y00pbt6aJV8Y_350.000_360.000.wav\t3.0\t4.0\tDog\n"
         "Ynothing_000_0.000_10.000.wav\t\t\t\n",
         "\r\n",
     )
@@ -382,7 +387,7 @@ def birds2018(root: Path) -> Path:
 
 
 def spoken_language(root: Path) -> Path:
-    """Kaggle's train/train and test/test; two recordings a language, each with an augmented copy."""
+    """Kaggle's train/train and test/test; two recordings a language, each with a changed copy."""
     folder = root / "spoken-language-identification"
     for language, digits in (("en", "01"), ("de", "23")):
         for digit in digits:

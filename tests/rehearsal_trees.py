@@ -1,4 +1,4 @@
-"""The paper's nine sets in their official layouts, large enough that every split makes a batch: a tone a label."""
+"""The paper's nine sets in their official layouts: a tone a label, a batch or more a split."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add(path: Path, lines: list[str]) -> None:
 
 
 def each(labels: tuple) -> list[tuple[int, object, int, bool]]:
-    """(label's number, label, clip's number, whether it is a test clip) of all clips that are added."""
+    """(label's number, label, clip's number, whether it is a test clip) of all added clips."""
     return [
         (k, label, i, i >= TRAIN) for k, label in enumerate(labels) for i in range(TRAIN + TEST)
     ]

@@ -87,8 +87,8 @@ def test_failures_do_not_stop_the_others_and_show_in_status_index_and_terminal(b
         "02_error": "ValueError: boom: give 3",
         "03_killed": "nbclient.exceptions.DeadKernelError: Kernel died",
         "04_silent": "04_silent.ipynb has 0 findings; its end calls report.finding(4, ...) once.",
-        "05_blind": "05_blind.html, cell 4 (from IPython.display import Image, displ): image without alt text; "
-        "show it with report.figure(fig, alt, caption).",
+        "05_blind": "05_blind.html, cell 4 (from IPython.display import Image, displ): "
+        "image without alt text; show it with report.figure(fig, alt, caption).",
         "06_runs": "1 of 2 records are missing",
         "10_last": None,
     }

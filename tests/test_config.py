@@ -1,4 +1,4 @@
-"""The numbers that methods share: those of 3.2 and table 1, every one read, impossible ones refused."""
+"""The numbers that methods share: those of 3.2 and table 1, all read, impossible ones refused."""
 
 import ast
 import dataclasses

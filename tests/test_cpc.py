@@ -1,4 +1,4 @@
-"""CPC with an adversary (2, 3.1): loss, negatives, directions, the adversary; its collapse shows."""
+"""CPC with an adversary (2, 3.1): loss, negatives, directions, adversary; its collapse shows."""
 
 import math
 from dataclasses import replace

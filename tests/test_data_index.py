@@ -201,7 +201,9 @@ def test_load_reads_the_cache_until_the_folder_changes(tmp_path, monkeypatch):
 
 
 def test_load_says_what_to_do(tmp_path):
-    load = lambda name="esc50": datasets.load(name, tmp_path / "root", tmp_path / "cache")  # noqa: E731
+    def load(name="esc50"):
+        return datasets.load(name, tmp_path / "root", tmp_path / "cache")
+
     with pytest.raises(DataError, match="no data set 'esc': choose from audioset, "):
         load("esc")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The paper profile's rehearsal by the command line: the paper's sets in their layouts, ResNet-50, two steps a run."""
+"""The paper profile's rehearsal on the command line: its sets, ResNet-50, two steps a run."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def asglib(root, *words):
 
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory):
-    """(root, what the command said, the page of notebook 08, the evaluations' records) of one rehearsal."""
+    """(root, what the command said, the page of notebook 08, the evaluations' records)."""
     root = tmp_path_factory.mktemp("rehearsal")
     data = rehearsal_trees.nine_sets(root / "data", ABSENT)
     commands = data / "speech_commands_v0.01/stop"

@@ -44,7 +44,7 @@ def test_audioset(tmp_path):
             ("audios/balanced_train_segments/YYbegins_Y00.wav", "Speech", "train"),
             ("audios/eval_segments/Y--4gqARaEJE.wav", "Speech;nan", "test"),
             (
-                "audios/unbalanced_train_segments/unbalanced_train_segments_part07/moremoremor_390.0-400.0.wav",
+                f"audios/{fixture_trees.PART}/moremoremor_390.0-400.0.wav",
                 male,
                 "train",
             ),
