@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 
 from asglib.study import figures
 from asglib.study import tables as results
+from asglib.study.profiles import PAPER
 from asglib.study.records import ResultsError, evaluations
 
 T_2 = 4.302653  # 97.5 percent point of Student's t with 2 degrees of freedom, from a printed table
@@ -278,6 +279,21 @@ def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
     ]
     assert [part.get_suptitle() for part in fig.subfigs] == list(bands)
     assert {row for row, _ in spots(fig, "mean")} == {"NONE", "ASG", "FT"}
+
+
+def test_the_names_of_many_tasks_do_not_lie_upon_each_other():
+    """The six of Audio2Vec's paper, beside the longest names of systems in its report."""
+    tasks = PAPER.tasks_of("audio2vec")
+    rows = ["TemporalGap, LibriSpeech - TemporalGap", "SG, LibriSpeech - SG"]
+    cells = pd.DataFrame([{"row": r, "column": c} for r in rows for c in (*tasks, "average")])
+    cells = cells.assign(mean=1.0, low=0.0, high=2.0, n=3, unit="seeds", note="", text="")
+    fig = figures.dot_intervals({"LibriSpeech": (cells, None)}, "points", zero=True)
+    fig.draw_without_rendering()
+    boxes = [axis._left_title.get_window_extent() for axis in fig.get_axes()]
+    assert len(boxes) == 7
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:]))
+    titles = [axis.get_title(loc="left").replace("\n", "") for axis in fig.get_axes()]
+    assert titles == [*tasks, "average"]
 
 
 def test_similarities_average_the_shifts_above_zero():

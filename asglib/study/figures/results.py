@@ -1,5 +1,6 @@
 """Scores, differences and claims as pictures, of the cells and dots of study.tables."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -46,11 +47,16 @@ def dot_intervals(
             _panel(axis, cells, dots, column)
             if zero:
                 axis.axvline(0, linestyle=":", **GUIDE)
-            broken = column.replace("/", "/\n") if crowded else column
-            axis.set_title(broken, fontsize=8 if crowded else 10)
+            axis.set_title(_broken(column) if crowded else column, fontsize=8 if crowded else 10)
         part.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
         part.supxlabel(xlabel)
     return fig
+
+
+def _broken(column: str) -> str:
+    """A task's name on lines that a narrow panel holds, broken behind "/" and "_"."""
+    lines = textwrap.wrap(re.sub("([/_])", r"\1 ", column), 13, break_long_words=False)
+    return re.sub("([/_]) ", r"\1", "\n".join(lines))
 
 
 def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str) -> None:
