@@ -340,6 +340,30 @@ def desed(root: Path) -> Path:
     return root / "DESED"
 
 
+def desed_events(root: Path) -> Path:
+    """Strong labels: two events begin together, two are one and the same, one clip has none."""
+    folder = root / "DESED/dataset"
+    head, name = "filename\tonset\toffset\tevent_label\n", "Y00pbt6aJV8Y_350.000_360.000.wav"
+    events = (
+        ("0.000", "0.900", "Vacuum_cleaner"),
+        ("0.000", "0.200", "Speech"),
+        ("0.500", "0.700", "Dog"),
+        ("0.100", "0.300", "Dog"),
+        ("0.300", "0.500", "Cat"),
+        ("0.300", "0.500", "Dishes"),
+        ("0.3", "0.500", "Cat"),
+    )
+    rows = "".join("\t".join((name, *event)) + "\n" for event in events)
+    text(folder / "metadata/validation/validation.tsv", f"{head}{rows}Ynothing_000_0.wav\t\t\t\n")
+    there, gone = "Yo0FgMWTUE1_120_130.wav", "gonegonego1_0_10.wav"
+    rows = f"{there}\t0.000\t0.208\tSpeech\n{there}\t0.3\t0.6\tDog\n{gone}\t1.0\t2.0\tCat\n"
+    text(folder / "metadata/eval/public.tsv", head + rows)
+    for path in (f"validation/validation/{name}", f"eval/public/{there}"):
+        clip(folder / "audio" / path, 1.0, 44_100)
+    clip(folder / "audio/validation/validation/Ynothing_000_0.wav", 1.0, 44_100)
+    return root / "DESED"
+
+
 def tut2018(root: Path) -> Path:
     """Tab-separated meta.csv and fold 1, two locations of a city."""
     folder = root / "TUT-urban-acoustic-scenes-2018-development"

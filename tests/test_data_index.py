@@ -30,7 +30,9 @@ TREES = {
     "esc50": fixture_trees.esc50,
     "fsdd": fixture_trees.fsdd,
     "notes": fixture_trees.notes,
+    "audioset10": fixture_trees.audioset,
     "desed": fixture_trees.desed,
+    "desed_events": fixture_trees.desed_events,
     "tut2018": fixture_trees.tut2018,
     "birds2018": fixture_trees.birds2018,
     "spoken_language": fixture_trees.spoken_language,
@@ -66,7 +68,7 @@ def test_every_set_has_a_tree_and_a_full_row():
             and row.folders
             and row.seconds > 0
         )
-        assert all(task.metric in ("accuracy", "mAP") for task in row.tasks.values())
+        assert all(task.metric in ("accuracy", "mAP", "F1", "wAP") for task in row.tasks.values())
 
 
 def test_published_counts_add_up():
@@ -100,6 +102,7 @@ def test_published_counts_are_those_of_the_sources():
         "voxceleb1": (138_361, 6_904, 8_251),
         "nsynth": (289_205, 12_678, 4_096),
         "esc50": (1_600, 0, 400),
+        "audioset10": (1_600, 0, 400),
         "fsdd": (2_700, 0, 300),
         "notes": (1_350, 0, 450),
         "desed": (1_578, 1_168, 692),
@@ -120,6 +123,8 @@ def test_published_counts_are_those_of_the_sources():
         "nsynth": 11,
         "musan": 3,
         "esc50": 50,
+        "audioset10": 10,
+        "desed_events": 10,
         "desed": 10,
         "tut2018": 10,
         "birds2018": 2,
@@ -140,6 +145,7 @@ def test_published_counts_are_those_of_the_sources():
             "warblrb10k": 8_000,
             "BirdVox-DCASE-20k": 20_000,
         },
+        "desed_events": {"events of validation": 4_239},
     }
     rows = {name: row for name, row in datasets.DATASETS.items() if not row.embedded}
     assert set(rows) == set(splits) | set(others)

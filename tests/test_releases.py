@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import fixture_trees
 import pytest
 
@@ -454,6 +456,82 @@ def test_notes(tmp_path):
 def test_notes_of_one_pitch_in_both_parts_are_refused(tmp_path):
     with pytest.raises(DataError, match="notes.csv, line 3 puts cello A#2 in two splits"):
         music.notes(fixture_trees.notes(tmp_path, crossing=True))
+
+
+def test_an_item_of_desed_events_is_an_event(tmp_path):
+    frame = sounds.desed_events(fixture_trees.desed_events(tmp_path))
+    train = "dataset/audio/validation/validation/Y00pbt6aJV8Y_350.000_360.000.wav"
+    test = "dataset/audio/eval/public/Yo0FgMWTUE1_120_130.wav"
+    gone = "dataset/audio/eval/public/gonegonego1_0_10.wav"
+    expect(
+        frame,
+        ("path", "label", "split", "group", "start", "stop"),
+        [
+            (test, "Speech", "test", "Yo0FgMWTUE1", 0.0, 0.208),
+            (test, "Dog", "test", "Yo0FgMWTUE1", 0.3, 0.6),
+            (train, "Speech", "train", "00pbt6aJV8Y", 0.0, 0.2),
+            (train, "Vacuum_cleaner", "train", "00pbt6aJV8Y", 0.0, 0.9),
+            (train, "Dog", "train", "00pbt6aJV8Y", 0.1, 0.3),
+            (train, "Dog", "train", "00pbt6aJV8Y", 0.5, 0.7),
+        ],
+        [gone],
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ("1.0\t1.0", "line 2: an event ends before it begins"),
+        ("2.0\t1.5", "line 2: an event ends before it begins"),
+        ("1,0\t2.0", "line 2: '1,0' is no onset in seconds"),
+        ("1.0\tnan", "line 2: 'nan' is no offset in seconds"),
+        ("-1.0\t2.0", "line 2: '-1.0' is no onset in seconds"),
+    ],
+)
+def test_an_event_without_sound_is_named(tmp_path, times, told):
+    folder = fixture_trees.desed_events(tmp_path)
+    head = "filename\tonset\toffset\tevent_label\n"
+    path = folder / "dataset/metadata/eval/public.tsv"
+    path.write_text(f"{head}Yo0FgMWTUE1_120_130.wav\t{times}\tDog\n")
+    with pytest.raises(DataError, match=f"public.tsv, {told}"):
+        sounds.desed_events(folder)
+
+
+def test_audioset10_has_clips_of_exactly_one_of_its_ten_classes(tmp_path, monkeypatch):
+    """Class k of twelve has 12 - k train clips, so the last two are not among the ten; clips of
+    two of the ten are out, one of a class beyond them is in."""
+    folder, letters = tmp_path / "audioset", "abcdefghijkl"
+    names = "".join(f"{i},/m/{i:03d},{letter}\n" for i, letter in enumerate(letters))
+    fixture_trees.text(folder / "class_labels_indices.csv", f"index,mid,display_name\n{names}")
+    clips = {  # id: classes
+        f"train{letters[k]}{n:05d}": [k] for k in range(12) for n in range(12 - k)
+    }
+    clips |= {"trainboth00": [0, 1], "traintwo-00": [2, 11]}
+    test = {f"eval_{letters[k]}{n:05d}": [k] for k in (0, 10) for n in range(6)}
+    for name, part in (("balanced_train_segments.csv", clips), ("eval_segments.csv", test)):
+        lines = (
+            f'{ytid}, 0.000, 10.000, "{",".join(f"/m/{k:03d}" for k in ks)}"\n'
+            for ytid, ks in part.items()
+        )
+        fixture_trees.text(folder / name, fixture_trees.AUDIOSET_HEADER + "".join(lines))
+        for ytid in part:
+            fixture_trees.clip(folder / f"audio/{ytid}.wav", 0.05)
+    frame = video.audioset10(folder)
+    ids = frame.path.str.extract(r"audio/(.{11})")[0]
+    mine = [ytid for ytid, ks in clips.items() if len([k for k in ks if k < 10]) == 1]
+    eval_a = [ytid for ytid in test if test[ytid] == [0]]
+    assert set(ids) == {*mine, *eval_a} and "traintwo-00" in mine
+    assert frame[ids == "traintwo-00"].label.item() == "c"
+    assert list(frame.attrs["classes"]["label"]) == list(letters[:10])
+    assert not frame.attrs["missing"] and set(frame.group) == {""}
+    monkeypatch.setattr(video, "PICKED", {"train": 5, "test": 2})
+    few = video.audioset10(folder)
+    first = sorted(mine, key=lambda ytid: hashlib.sha256(ytid.encode()).hexdigest())[:5]
+    assert set(few[few.split == "train"].path.str[6:17]) == set(first)
+    assert (few.split == "test").sum() == 2
+    (folder / f"audio/{first[0]}.wav").unlink()  # the next in order takes its place
+    again = video.audioset10(folder)
+    assert (again.split == "train").sum() == 5 and not again.path.str.contains(first[0]).any()
 
 
 def test_desed(tmp_path):

@@ -25,6 +25,11 @@ TRAPS = {
         "shorter_than_usual": ["audio/eval/_/0/-0RWZT-miFs_420.000.flac"],
         "not_16_khz": 3,
     },
+    "audioset10": {
+        "undecodable": ["audio/eval/undecodable.wav"],
+        "shorter_than_usual": ["audio/eval/_/0/-0RWZT-miFs_420.000.flac"],
+        "not_16_khz": 2,
+    },
     "vggsound": {
         "undecodable": ["audio/undecodable_000004.wav"],
         "silent": ["audio/silenceclip.wav"],
@@ -56,6 +61,7 @@ TRAPS = {
         "not_16_khz": 5,
         "shorter_than_usual": [f"{WEAK}/Yshort_clip__0.000_4.000.wav"],
     },
+    "desed_events": {"not_16_khz": 2},
     "tut2018": {"stereo": [f"audio/{name}.wav" for name in SCENES], "not_16_khz": 3},
     "birds2018": {"not_16_khz": 6},
     "spoken_language": {"not_16_khz": 9},

@@ -63,7 +63,7 @@ def convert(
             about["fingerprint"] = index.fingerprint(clips, folder, cache)
             about["resampler"] = f"soxr {soxr.__version__} HQ"
             kept = clips[~clips.path.isin(failed)]
-            kept = kept.assign(path=kept.path.map(flac_name)).sort_values(["path", "start"])
+            kept = kept.assign(path=kept.path.map(flac_name)).sort_values(["path", "start", "stop"])
             kept.attrs["missing"] = Uncopied(sorted({*clips.attrs["missing"], *failed}))
             content = kept.reset_index(drop=True).to_parquet()
             about["index"] = converted.sum_of(content)

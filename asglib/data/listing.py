@@ -106,11 +106,11 @@ def held_out(ids: Iterable[str], strata: Iterable[str], share: float) -> set[str
     chosen = set()
     for names in members.values():
         count = min(max(round(share * len(names)), 1), len(names) - 1)
-        chosen.update(sorted(names, key=_sha256)[:count])
+        chosen.update(sorted(names, key=sha256)[:count])
     return chosen
 
 
-def _sha256(name: str) -> str:
+def sha256(name: str) -> str:
     return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -145,7 +145,7 @@ def index(
     sizes = np.asarray(sizes, np.int64)
     absent = {*missing, *table.path[sizes < 0]}
     empty = set(table.path[sizes == 0])
-    table = table[sizes > 0].sort_values(["path", "start"], ignore_index=True)
+    table = table[sizes > 0].sort_values(["path", "start", "stop"], ignore_index=True)
     table.attrs = {"missing": Uncopied(sorted(absent)), "empty": Uncopied(sorted(empty))}
     if classes is not None:
         table.attrs["classes"] = {label: Uncopied(names) for label, names in classes.items()}
@@ -157,7 +157,8 @@ def _refuse(folder: Path, table: pd.DataFrame) -> None:
     for path in table.path:
         if path.startswith("/") or ".." in path and ".." in path.split("/"):
             raise DataError(f"{folder}: the list names '{path}', outside the folder: correct it.")
-    twice = table.path[table[[name for name in ("path", "start") if name in table]].duplicated()]
+    part = [name for name in ("path", "start", "stop") if name in table]
+    twice = table.path[table[part].duplicated()]
     if len(twice):
         first = twice.iloc[0]
         raise DataError(f"{folder}: {len(twice)} clips are listed twice, such as '{first}'.")

@@ -96,6 +96,13 @@ def number(cell: str, what: str, where: str | Path) -> int:
     return int(match[1])
 
 
+def seconds(cell: str, what: str, where: str | Path) -> float:
+    """A time from 0 on."""
+    if not re.fullmatch(r"\d+(\.\d*)?", cell):
+        raise DataError(f"{where}: '{cell}' is no {what} in seconds: {BACK}")
+    return float(cell)
+
+
 def parts(lists: dict[str, Path], known: set[str], form: re.Pattern = ANYTHING) -> dict[str, str]:
     """Entry -> split, from one text file a split: what stands in a line before its first tab.
 

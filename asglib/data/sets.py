@@ -22,7 +22,7 @@ class Task:
     label: str
     classes: tuple[str, ...] | None = None  # as published, in the order of the label ids
     released: bool = False  # True: the builder names them; else, without any, the train rows do
-    metric: str = "accuracy"  # or "mAP"
+    metric: str = "accuracy"  # or "mAP", "F1" (macro), "wAP"
     folds: bool = False  # True: each fold of the release may be the test part (D54)
     multi_label: bool = False  # True: a cell holds labels joined by ";", "" for none
 

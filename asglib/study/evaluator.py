@@ -20,6 +20,9 @@ from asglib.encoder import Encoder
 from asglib.study import names, runs, systems
 from asglib.study.provenance import made_by
 
+# the compared papers' metrics, by their field of metrics.outcome; neither is a mean over clips
+MEASURES = {"F1": "f1", "wAP": "weighted_precision"}
+
 
 class Evaluator:
     """evaluator(config) -> record; a set's segments are embedded once for all its tasks."""
@@ -107,7 +110,7 @@ class Evaluator:
         hot = labels if labels.ndim == 2 else torch.nn.functional.one_hot(labels, len(classes))
         absent = [name for name, count in zip(classes, hot.sum(0).tolist()) if not count]
         metric = data_set.tasks[config.task].metric
-        return metrics.outcome(scores, labels, metric) | {
+        return _measured(scores, labels, metric) | {
             "metric": metric,
             "clips": rows.path.iloc[test].astype(str).tolist(),
             "groups": rows.group.iloc[test].astype(str).tolist(),
@@ -177,6 +180,14 @@ class Evaluator:
             "protocol": systems.protocol(config.training),
             "seed": config.seed,
         } | ({"after": config.after} if config.after else {})
+
+
+def _measured(scores: torch.Tensor, labels: torch.Tensor, metric: str) -> dict:
+    """metrics.outcome, with a compared paper's metric as its value."""
+    found = metrics.outcome(scores, labels, metric)
+    if metric in MEASURES:
+        found |= {"value": found[MEASURES[metric]], "correct": []}
+    return found
 
 
 def _parts(config: Evaluation, rows: pd.DataFrame, targets: torch.Tensor) -> list:

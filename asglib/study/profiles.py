@@ -205,7 +205,7 @@ _frozen_tasks = (
 )
 _compared_tasks = {  # CPC: table 3; augmented contrastive learning: 1, 2; Audio2Vec: 2
     "cpc": ("audioset/events", "dcase2013/scene", "esc50/sound"),
-    "augmented": ("desed/events", "audioset/events"),
+    "augmented": ("desed_events/event", "audioset10/class"),
     "audio2vec": (
         "speech_commands_v2/words",
         "spoken_language/language",

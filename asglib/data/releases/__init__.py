@@ -5,6 +5,7 @@ from asglib.data.releases import music, sounds, speech, video
 
 BUILDERS = {
     "audioset": video.audioset,
+    "audioset10": video.audioset10,
     "vggsound": video.vggsound,
     "librispeech": speech.librispeech,
     "speech_commands_v1": speech.speech_commands_v1,
@@ -20,6 +21,7 @@ BUILDERS = {
     "toy-b": toy.build,
     "toy-scenes": toy.build,
     "desed": sounds.desed,
+    "desed_events": sounds.desed_events,
     "tut2018": sounds.tut2018,
     "birds2018": sounds.birds2018,
     "spoken_language": speech.spoken_language,

@@ -92,10 +92,39 @@ def desed(folder: Path) -> pd.DataFrame:
             events = {name.strip() for name in row[column].split(",")} - {""}
             labels.setdefault(row["filename"], set()).update(events)
         for name, events in labels.items():
-            # weak and validation names begin with a Y before the video's id, those of eval do not
-            video = re.sub(r"^Y?([\w-]{11})_.*", r"\1", name)
-            rows.append((f"{prefix}audio/{part}/{name}", ";".join(sorted(events)), split, video))
+            label = ";".join(sorted(events))
+            rows.append((f"{prefix}audio/{part}/{name}", label, split, _video(name)))
     return index(folder, rows, ("path", "label", "split", "group"), absent)
+
+
+def desed_events(folder: Path) -> pd.DataFrame:
+    """A clip an event of the strongly labelled parts, from its onset to its offset (D61).
+
+    Train is the validation part, test the public evaluation. Of several events with one onset and
+    offset no single label is true: they are left out.
+    """
+    prefix = "" if (folder / "metadata").is_dir() else "dataset/"
+    rows = []
+    for part, split in (("validation/validation", "train"), ("eval/public", "test")):
+        names: dict[tuple, set[str]] = {}
+        columns = ("filename", "onset", "offset", "event_label")
+        for row in lists.records(folder / f"{prefix}metadata/{part}.tsv", columns, "\t"):
+            if row["event_label"]:  # a clip may have no event
+                start, stop = (lists.seconds(row[n], n, row["where"]) for n in columns[1:3])
+                if stop <= start:
+                    raise DataError(f"{row['where']}: an event ends before it begins: {lists.BACK}")
+                names.setdefault((row["filename"], start, stop), set()).add(row["event_label"])
+        rows += [
+            (f"{prefix}audio/{part}/{name}", *labels, split, _video(name), start, stop)
+            for (name, start, stop), labels in names.items()
+            if len(labels) == 1
+        ]
+    return index(folder, rows, ("path", "label", "split", "group", "start", "stop"))
+
+
+def _video(name: str) -> str:
+    """Weak and validation names begin with a Y before the video's id, those of eval do not."""
+    return re.sub(r"^Y?([\w-]{11})_.*", r"\1", name)
 
 
 def birds2018(folder: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from asglib.audio import SOUNDS
 from asglib.data import lists
-from asglib.data.listing import DataError, index, need, size, walk
+from asglib.data.listing import DataError, Uncopied, index, need, sha256, size, walk
 
 CLASSES = "class_labels_indices.csv"
 SEGMENTS = {  # a clip of several lists belongs to the last: no test clip is ever trained on
@@ -27,6 +28,7 @@ LABEL = re.compile(r"/[a-z]/\w+")
 ROW = re.compile(r"([\w-]{11})\t(\d+)\t([^\t]+)\t(train|test)")  # of vggsound.csv
 CLIP = re.compile(r"([\w-]{11})_(\d{6})(?:\.\w+)?")  # of train.csv and test.csv
 COLUMNS = ("path", "label", "split", "group")
+PICKED = {"train": 1_600, "test": 400}  # clips of AudioSet-10
 
 
 def class_names(folder: Path) -> dict[str, str]:
@@ -100,12 +102,9 @@ def sift(
     return index(folder, rows, COLUMNS, missing, sizes, {"label": classes})
 
 
-def audioset(folder: Path) -> pd.DataFrame:
-    """D21: the id alone keys a clip (official lists hold each video once).
-
-    Missing clips are listed by id, as nothing fixes what their file would be called.
-    """
-    names, listed = class_names(folder), {}
+def listed_videos(folder: Path) -> dict[str, tuple[str, str, str]]:
+    """{YouTube id: (display names joined by ";", split, "")} of the lists that are there."""
+    names, found = class_names(folder), {}
     there = {path: split for name, split in SEGMENTS.items() if (path := lists.find(folder, name))}
     if not there:
         raise DataError(
@@ -113,12 +112,48 @@ def audioset(folder: Path) -> pd.DataFrame:
         )
     for path, split in there.items():
         labels = segments(path, names)
-        listed |= {ytid: (label, split, "") for ytid, label in labels.items()}
+        found |= {ytid: (label, split, "") for ytid, label in labels.items()}
+    return found
+
+
+def audioset(folder: Path) -> pd.DataFrame:
+    """D21: the id alone keys a clip (official lists hold each video once).
+
+    Missing clips are listed by id, as nothing fixes what their file would be called.
+    """
+    listed = listed_videos(folder)
 
     def clip_of(stem: str) -> str | None:
         return (youtube_id(stem, listed) or (None,))[0]
 
-    return sift(folder, listed, clip_of, str, names.values())
+    return sift(folder, listed, clip_of, str, class_names(folder).values())
+
+
+def audioset10(folder: Path) -> pd.DataFrame:
+    """2,000 clips of AudioSet with exactly one of the ten classes that most train clips have (D62).
+
+    1,600 of train and 400 of test: of those that are there, the first by their id's SHA-256.
+    """
+    listed = listed_videos(folder)
+    labels = [label.split(";") for label, split, _ in listed.values() if split == "train"]
+    counts = Counter(name for names in labels for name in set(names))
+    top = sorted(counts, key=lambda name: (-counts[name], name))[:10]
+    single = {}
+    for ytid, (label, split, _) in listed.items():
+        mine = set(label.split(";")) & set(top)
+        if len(mine) == 1:
+            single[ytid] = (*mine, split, ytid)
+
+    def clip_of(stem: str) -> str | None:
+        ytid, _ = youtube_id(stem, listed) or (None, "")
+        return ytid if ytid in single else None
+
+    table = sift(folder, single, clip_of, str, top)
+    order = table.iloc[table.group.map(sha256).argsort(kind="stable")].groupby("split")
+    kept = [part.head(PICKED[split]) for split, part in order]
+    chosen = pd.concat(kept or [table]).sort_index().assign(group="").reset_index(drop=True)
+    chosen.attrs = table.attrs | {"missing": Uncopied(), "empty": Uncopied()}
+    return chosen
 
 
 def clips(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
