@@ -101,6 +101,27 @@ def test_a_limited_task_trains_and_tests_on_a_few_clips(study, finished):
     assert record["run"] != finished["run"]
 
 
+@pytest.mark.parametrize("metric", ["F1", "wAP"])
+def test_a_compared_papers_metric_is_the_value(study, finished, monkeypatch, metric):
+    """From the recorded predictions by their definitions; neither is a mean over clips."""
+    data_set = index.DATASETS["toy-a"]
+    changed = replace(data_set.tasks["direction"], metric=metric)
+    tasks = data_set.tasks | {"direction": changed}
+    monkeypatch.setitem(index.DATASETS, "toy-a", replace(data_set, tasks=tasks))
+    record = evaluate(asked(), study)
+    assert record["run"] != finished["run"] and record["predictions"] == finished["predictions"]
+    said, true = np.array(record["predictions"]), np.array(record["labels"])
+    right = [((said == c) & (true == c)).sum() for c in (0, 1)]
+    precision = [right[c] / max((said == c).sum(), 1) for c in (0, 1)]
+    recall = [right[c] / (true == c).sum() for c in (0, 1)]
+    expected = {
+        "F1": np.mean([2 * p * r / max(p + r, 1e-9) for p, r in zip(precision, recall)]),
+        "wAP": sum(precision[c] * (true == c).mean() for c in (0, 1)),
+    }
+    assert record["value"] == pytest.approx(expected[metric]) and record["metric"] == metric
+    assert record["correct"] == [] and len(record["clips"]) == 192
+
+
 def test_a_sets_segments_are_embedded_once_for_all_its_tasks(study, finished, monkeypatch):
     calls, embed = [], evaluation.embed
     monkeypatch.setattr(

@@ -61,12 +61,11 @@ def better(f1: pd.DataFrame, base: str, combined: str) -> str:
     if base not in f1.index or changed.empty:
         return f"No {base} with another augmentation is here"
     above = (changed.max() > f1.loc[base]).sum()
-    told = (
-        f"In {above} of {len(f1.columns)} classes one of {len(changed)} variants lies above {base}"
-    )
-    if combined in f1.index:
-        rows = f1.loc[[base, *changed.index]].rank(ascending=False, method="min")
-        told += f"; {combined} is first or second in {(rows.loc[combined] <= 2).sum()}"
+    who = f"one of {len(changed)} variants" if len(changed) > 1 else changed.index[0]
+    told = f"In {above} of {len(f1.columns)} classes {who} is above {base}"
+    if combined in changed.index and len(changed) > 1:
+        rank = f1.loc[[base, *changed.index]].rank(ascending=False, method="min")
+        told += f"; {combined} is first or second in {(rank.loc[combined] <= 2).sum()}"
     return told
 
 
