@@ -318,3 +318,10 @@ def test_more_than_half_of_the_way_is_a_comparison_of_two_gains():
     assert found["verdict"] == "inconclusive" and found["paper"] == "no number"
     start = "(SG@variant=last 2@setting=fine-tuned - SG@setting=frozen) - (untrained A2V@"
     assert found["ours"].startswith(start)
+
+
+def test_a_corpus_that_a_claim_names_is_not_replaced():
+    recipes = {"SG": {"corpus": "scenes"}}
+    profile = SimpleNamespace(**vars(SMALL) | {"recipes": recipes})
+    assert verdicts._on_its_corpus("SG@corpus=esc50", profile) == "SG@corpus=esc50"
+    assert verdicts._on_its_corpus("SG - ASG", profile) == "SG@corpus=scenes - ASG"
