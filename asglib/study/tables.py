@@ -15,6 +15,7 @@ from asglib.study.comparison import Cell, describe
 from asglib.study.statistics import mean_t
 
 AVERAGE = "average"
+LARGEST = 6  # differences that a sentence names
 Bands = Mapping[str, tuple[pd.DataFrame, pd.DataFrame | None]]  # {title: (cells, dots)}
 BASES = {
     "seeds": "95 % t intervals over seeds",
@@ -203,9 +204,13 @@ def basis(cells: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
 
 
 def clear(cells: pd.DataFrame) -> str:
-    """Which intervals of differences leave out 0, in a sentence; averages are not counted again."""
+    """How many intervals of differences leave out 0, and the LARGEST of them, in a sentence;
+    averages are not counted again."""
     tested = cells[(cells["unit"] != "") & (cells["column"] != AVERAGE)]
     found = tested[(tested["low"] > 0) | (tested["high"] < 0)]
-    lines = [f"; {line.row} on {line.column} {line.mean:+.1f}" for line in found.itertuples()]
-    counted = f"{len(found)} of {len(tested)} intervals leave out zero{''.join(lines)}"
-    return f"{counted}; by chance {0.05 * len(tested):.1f} would"
+    found = found.sort_values("mean", key=abs, ascending=False, kind="stable")
+    told = [f"{line.row} on {line.column} {line.mean:+.1f}" for line in found.itertuples()]
+    rest = [f"and {len(told) - LARGEST} smaller ones"] * (len(told) > LARGEST)
+    named = ": " + "; ".join(told[:LARGEST] + rest) if told else ""
+    chance = f"by chance {0.05 * len(tested):.1f} would"
+    return f"{len(found)} of {len(tested)} intervals leave out zero ({chance}){named}"
