@@ -5,7 +5,7 @@ from conftest import evaluation_record
 
 from asglib.config import ConfigError
 from asglib.data.index import DATASETS
-from asglib.study import plans, profiles
+from asglib.study import plans, profiles, systems
 from asglib.study.card import card
 
 SMOKE = profiles.profile("smoke")
@@ -46,3 +46,22 @@ def test_records_that_tell_nothing_of_it_are_refused():
         card([], "ASG")
     with pytest.raises(ConfigError, match="method 'BYOL' is unknown; use NONE"):
         card(records(), "BYOL")
+
+
+def test_a_compared_system_has_its_own_scores_and_not_those_of_its_variants():
+    """SG takes mel bands of another corpus; beside it lie a larger encoder and a hidden layer."""
+    named = SMOKE.variants["audio2vec"]
+    found, pretrained = [], records()[-1] | {"method": "SG", "frontend": "mel"}
+    for value, name in ((1.0, None), (0.5, "larger"), (0.5, "hidden layer")):
+        asked = plans.evaluations(SMOKE, "SG", SMOKE.tasks, variant=named.get(name))
+        protocol = systems.protocol(asked[0].training)
+        own = {"protocol": protocol} if protocol else {}
+        found += [evaluation_record(e, value, run=f"{name} {e.task}", **own) for e in asked]
+        run = asked[0].pretraining
+        about = {"encoder": run.encoder, "corpus": run.corpus, "clips": len(run.encoder)}
+        found.append(pretrained | about)
+    text = card(found, "SG")
+    frozen = text.split("### Frozen")[1].split("###")[0]
+    (row,) = [line for line in frozen.splitlines() if line.startswith("| SG |")]
+    assert row.count("100.0") == len(SMOKE.tasks) + 1 and "50.0" not in row
+    assert "- encoder: audio2vec\n" in text and f"- clips: {len('audio2vec')}\n" in text

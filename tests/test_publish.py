@@ -8,7 +8,7 @@ import pytest
 from made_records import study
 
 from asglib.data.workspace import Workspace
-from asglib.study import paper, plans, pool, profiles, publish
+from asglib.study import paper, plans, pool, profiles, publish, systems
 from asglib.study.publish import ScorecardError
 from asglib.study.records import load_records, write_records
 
@@ -48,6 +48,20 @@ def test_the_table_shows_claim_paper_ours_and_verdict(tmp_path):
     planned = len({*everything, *(e.pretraining for e in everything if e.pretraining)})
     assert f"3 pretraining seeds, 18 of {planned:,} runs. **Not whole yet**" in text
     assert SMALL.differs in text
+
+
+def test_a_larger_encoder_of_a_compared_system_does_not_stand_in_its_way(tmp_path):
+    """ASG is 10 points above every other, judged on the encoders that all tables show."""
+    own = {"frontend": "mel", "encoder": "audio2vec"}
+    found = [r | own for r in study(**{name: [0.6, 0.6] for name in systems.CONTEXT})]
+    larger = {"encoder": "audio2vec-large", "value": 0.9}
+    found += [r | larger | {"run": f"{r['run']} large"} for r in found]
+    found += [r | {"frontend": "mel"} for r in study(**{"COLA": [0.6, 0.6], "BYOL-A": [0.6, 0.6]})]
+    found += study(ASG=[0.7, 0.7])
+    found = [r | {"corpus": MAIN, "profile": "small-gpu"} for r in found]
+    text = publish.readme(table(tmp_path / "small-gpu.parquet", found))
+    assert "ASG@frontend=linear - " in (row := line(text, "our ASG achieves best or comparable"))
+    assert "+10.0 [+10.0, +10.0], 2 seeds" in row
 
 
 def test_the_controls_stand_below_the_table(tmp_path):

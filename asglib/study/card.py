@@ -10,9 +10,9 @@ import pandas as pd
 from asglib.config import SETTINGS, need
 from asglib.data.index import DATASETS
 from asglib.methods import METHODS
-from asglib.study import plans, profiles, tables
+from asglib.study import plans, profiles, rows, tables
 from asglib.study.profiles import Profile
-from asglib.study.records import evaluations
+from asglib.study.records import evaluations, of_variants
 
 NO_USE = """\
 - Not for decisions about people: who speaks, how they feel, whether they are ill. It was not made
@@ -31,16 +31,16 @@ USE = """\
 def card(records: Sequence[dict], method: str) -> str:
     """The Markdown card of a profile's encoder of `method`; ConfigError: its records lack it."""
     need(method in METHODS, f"method {method!r} is unknown; use {', '.join(METHODS)}.")
-    table = evaluations(list(records))
     names = sorted({record["profile"] for record in records if "profile" in record})
     need(len(names) == 1, "a card is made from the records of one profile; there are none.")
     profile = profiles.profile(names[0])
+    table = of_variants(evaluations(list(records)), profile.variant(""))
     wanted = plans.pretraining(profile, method, 0)
     mine = [
         record
         for record in records
         if (record["kind"], record.get("method")) == ("pretraining", method)
-        and record["corpus"] == wanted.corpus
+        and (record["corpus"], record["encoder"]) == (wanted.corpus, wanted.encoder)
         and record["frontend"] in (wanted.frontend.name, "waves")
     ]
     need(bool(mine), f"profile {profile.name!r} has no record of a pretraining of {method}.")
@@ -49,7 +49,7 @@ def card(records: Sequence[dict], method: str) -> str:
         f"Waves at 16 kHz in, one embedding out. {profile.standing}\n\n{USE}",
         "## Data\n\n" + "\n".join(_licences(wanted.corpus)),
         "## Settings\n\n" + "\n".join(_settings(wanted, mine)),
-        "## Measured\n\n" + "\n\n".join(_measured(table, profile, method, wanted.corpus)),
+        "## Measured\n\n" + "\n\n".join(_measured(table, profile, method)),
         f"## What it is not for\n\n{NO_USE}",
         "## Licence\n\nMIT for code and weights. The licences of the recordings stand above; some "
         "forbid commercial use: ask whether that binds a network trained on them.",
@@ -77,23 +77,24 @@ def _settings(wanted, mine: list[dict]) -> Iterator[str]:
     return (f"- {key}: {value}" for key, value in told.items() if value not in (None, ""))
 
 
-def _measured(table: pd.DataFrame, profile: Profile, method: str, corpus: str) -> Iterator[str]:
+def _measured(table: pd.DataFrame, profile: Profile, method: str) -> Iterator[str]:
     """A table a setting: the encoder beside the controls, with intervals."""
     yield (
         "Accuracy or mAP in percent ± half the 95 % interval (seeds); for comparison training "
         "from scratch (untrained) and, frozen, the spectrogram itself."
     )
     for setting, tasks in zip(SETTINGS, (profile.evaluation_tasks, profile.fine_tuned_tasks)):
-        systems = [*plans.CONTROLS[setting != "frozen" :], method]
-        cells, _ = tables.scores(table, systems, tasks, setting, corpus=corpus)
+        names = dict.fromkeys([*plans.CONTROLS[setting != "frozen" :], method])
+        systems = {name: rows.system(profile, name) for name in names}
+        cells, _ = tables.scores(table, systems, tasks, setting)
         yield f"### {setting.capitalize()}\n\n{_markdown(tables.wide(cells))}"
 
 
 def _markdown(wide: pd.DataFrame) -> str:
     """A table's cells as Markdown, with its index as the first column."""
     head = ["", *map(str, wide.columns)]
-    rows = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy())]
-    lines = [head, ["---"] * len(head), *rows]
+    body = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy())]
+    lines = [head, ["---"] * len(head), *body]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
     )

@@ -183,6 +183,7 @@ SMALL_GPU = replace(
     variants={"audio2vec": {"larger": systems.LARGER} | SMALL.variants["audio2vec"]},
     pretraining=replace(
         _few_steps,
+        corpus="open-pool",
         encoder="resnet50",
         batch=256,
         epochs=40,

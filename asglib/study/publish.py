@@ -11,7 +11,14 @@ from asglib.files import write_atomically
 from asglib.study import paper, plans, pool, profiles
 from asglib.study.gains import in_words, two_intervals
 from asglib.study.profiles import Profile
-from asglib.study.records import UNREADABLE, evaluations, load_records, set_aside, write_records
+from asglib.study.records import (
+    UNREADABLE,
+    evaluations,
+    load_records,
+    of_variants,
+    set_aside,
+    write_records,
+)
 from asglib.study.runs import record_of
 from asglib.study.sentences import counts
 from asglib.study.tables import average, scores, seeds
@@ -71,6 +78,7 @@ def readme(path: Path) -> str:
         why = " ".join([f"`python -m asglib publish --profile {path.stem}`.", *set_aside(records)])
         raise ScorecardError(f"{told} {why}")
     profile = profiles.profile(table["profile"].iloc[0])
+    table = of_variants(table, profile.variant(""))
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
     planned = len(_runs(plans.everything(profile)))
