@@ -168,7 +168,7 @@ def test_a_row_of_a_table_has_the_name_of_its_variant():
     half = "overlap 0.5, aggregate naive Bayes"
     usual = {"key": "tut2018/scene", "setting": "frozen", "protocol": half}
     usual |= {"encoder": "audio2vec", "corpus": "audioset"}
-    name_of, elsewhere = PAPER.variant("audio2vec"), PAPER.variant("")
+    name_of, elsewhere = rows.variant_of(PAPER, "audio2vec"), rows.variant_of(PAPER, "")
     expected = {
         "": {},
         "LibriSpeech": {"corpus": "librispeech"},
@@ -183,6 +183,21 @@ def test_a_row_of_a_table_has_the_name_of_its_variant():
     assert elsewhere(usual | {"protocol": "", "encoder": "audio2vec-large"}) is None
     assert name_of(usual | {"encoder": "audio2vec-large", "corpus": "librispeech"}) is None
     assert name_of(usual | {"protocol": f"hidden 64, {half}"}) is None
+
+
+def test_the_steps_that_a_paper_states_are_made_on_any_corpus():
+    """Audio2Vec 4: 1.3 to 1.8 million; CPC 3.1: 400,000. LibriSpeech has 22,830 clips."""
+    steps = {}
+    for plan in ("audio2vec", "cpc"):
+        for e in plans.PLANS[plan](PAPER):
+            run = e.pretraining
+            if run and run.epochs and run.method in systems.PAPER:
+                made = run.epochs * (run.clips_per_epoch // run.batch)
+                steps.setdefault((plan, run.corpus), set()).add(made)
+    (slices,) = steps["audio2vec", "audioset"]
+    assert steps["audio2vec", "librispeech"] == {slices} and 1.3e6 < slices < 1.8e6
+    (made,) = steps["cpc", "audioset"]
+    assert made == pytest.approx(400_000, rel=0.01)
 
 
 def test_what_is_retrained_goes_from_nothing_to_everything():

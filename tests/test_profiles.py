@@ -45,6 +45,13 @@ def test_all_systems_of_a_profile_learn_from_one_corpus_but_for_those_that_need_
     assert elsewhere == (set(systems.SLICED) if profile.name == "smoke" else set())
 
 
+def test_adamw_has_a_rate_that_does_not_grow_with_the_batch():
+    """D53: 0.02 told hardly half of what 0.005 did."""
+    for name in ("smoke", "small", "small-gpu"):
+        run = plans.pretraining(PROFILES[name], "Sup.", 0)
+        assert run.optimizer == "adamw" and run.lr <= 0.005
+
+
 def test_other_seeds_are_asked_for_by_name():
     few = profile("small:3,1")
     assert few == replace(SMALL, seeds=(3, 1), more_seeds=())

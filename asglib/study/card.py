@@ -34,7 +34,7 @@ def card(records: Sequence[dict], method: str) -> str:
     names = sorted({record["profile"] for record in records if "profile" in record})
     need(len(names) == 1, "a card is made from the records of one profile; there are none.")
     profile = profiles.profile(names[0])
-    table = of_variants(evaluations(list(records)), profile.variant(""))
+    table = of_variants(evaluations(list(records)), rows.variant_of(profile, ""))
     wanted = plans.pretraining(profile, method, 0)
     mine = [
         record

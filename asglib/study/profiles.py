@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from asglib.config import FINE_TUNING, Downstream, Frontend, Pretraining, need
@@ -55,24 +54,6 @@ class Profile:
         if setting == "fine-tuned":
             return replace(self.fine_tuning, **changes)
         return replace(self.frozen, folds=task in self.folded, **changes)
-
-    def variant(self, paper: str) -> Callable[[Mapping], str | None]:
-        """A row of a table -> the name of the paper's variant that it is of; "": its systems as
-        they are; None: evaluated in another paper's way, or another paper's variant."""
-        known = {"": systems.Variant(())} | self.variants.get(paper, {})
-        every = [one for by_name in self.variants.values() for one in by_name.values()]
-        special = {item for one in every for item in one.pretraining.items()}
-
-        def name_of(row: Mapping) -> str | None:
-            own = {(name, row[name]) for name in ("corpus", "encoder")} & special
-            for name, one in known.items():
-                how = self.downstream(row["key"], row["setting"], paper, one.training)
-                same = own == set(one.pretraining.items())
-                if same and row["protocol"] == systems.protocol(how):
-                    return name
-            return None
-
-        return name_of
 
     @property
     def standing(self) -> str:
@@ -192,6 +173,7 @@ SMALL_GPU = replace(
         lr_per_256=1.2,
     ),
     settings={},
+    recipes=SMALL.recipes | {"Sup.": {"optimizer": "adamw", "lr_per_256": 1e-3}},  # D53
     fine_tuning=FINE_TUNING,
     differs=f"{_small_data}, 40 epochs of 2,565 clips instead of 50 of 1.8 million, segments of 96 "
     "frames instead of 300, batch 256 instead of 512",

@@ -1,5 +1,7 @@
 """Which records are the rows of a table: those of one system, or of two that are subtracted."""
 
+from collections.abc import Callable, Mapping
+
 from asglib.study import plans, systems
 from asglib.study.profiles import ABLATION, Profile
 
@@ -18,6 +20,25 @@ def system(profile: Profile, method: str) -> dict:
     frontend = "waves" if method in systems.ON_WAVES else made.frontend.name
     own = {"frontend": frontend, "encoder": made.encoder, "corpus": made.corpus}
     return {"method": method} | own
+
+
+def variant_of(profile: Profile, paper: str) -> Callable[[Mapping], str | None]:
+    """A row of a table -> the name of the paper's variant that it is of; "": its systems as they
+    are; None: evaluated in another paper's way, or another paper's variant."""
+    known = {"": systems.Variant(())} | profile.variants.get(paper, {})
+    every = [one for by_name in profile.variants.values() for one in by_name.values()]
+    special = {item for one in every for item in one.pretraining.items()}
+
+    def name_of(row: Mapping) -> str | None:
+        own = {(name, row[name]) for name in ("corpus", "encoder")} & special
+        for name, one in known.items():
+            how = profile.downstream(row["key"], row["setting"], paper, one.training)
+            same = own == set(one.pretraining.items())
+            if same and row["protocol"] == systems.protocol(how):
+                return name
+        return None
+
+    return name_of
 
 
 def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:

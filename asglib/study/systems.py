@@ -123,7 +123,10 @@ def _adam(rate: float, batch: int) -> dict:
     }
 
 
-_slices = {"encoder": "audio2vec", "frontend": MEL, "frames": 96, "epochs": 214}  # 1.5 M steps
+# papers that state steps have as many on any corpus: an epoch is that of ASG's AudioSet
+_epoch = {"clips_per_epoch": 1_793_632}
+_slices = {"encoder": "audio2vec", "frontend": MEL, "frames": 96} | _epoch
+_slices |= {"epochs": 214}  # 1.5 M steps
 PAPER = recipes(
     {
         "COLA": _adam(1e-3, 128)  # length of training not given
@@ -131,7 +134,7 @@ PAPER = recipes(
         "BYOL-A": _adam(3e-4, 256)
         | {"encoder": "byol_a", "frontend": MEL, "frames": 96, "epochs": 100},
         "CPC": _adam(1e-4, 256)  # 400,000 steps of 10 s
-        | {"encoder": "cpc", "frames": 1_000, "epochs": 57},
+        | {"encoder": "cpc", "frames": 1_000, "epochs": 57, **_epoch},
         "Audio2Vec": _adam(1e-3, 256) | _slices,
         "slow": _adam(1e-4, 256) | _slices,
     }
