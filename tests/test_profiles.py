@@ -139,3 +139,14 @@ def test_sensitivity_is_measured_of_the_ablations_encoders(profile):
     assert {e.pretraining for e in trained(found)} == encoders
     assert {method(e) for e in found} == {"untrained", *ABLATION}
     assert {e.data_set for e in found} == {profile.pretraining.corpus}
+
+
+def test_table_6_has_the_seeds_of_table_4_where_these_are_its_runs():
+    """small: ASG and NONE, frozen, on the main corpus; each once; no run beyond table 4's."""
+    planned = plans.pretraining_data(SMALL)
+    assert len(planned) == len(set(planned))
+    more = [e for e in planned if e.seed in SMALL.more_seeds]
+    assert set(more) < set(plans.ablation(SMALL)) and {method(e) for e in more} == {"NONE", "ASG"}
+    assert {e.seed for e in more} == set(SMALL.more_seeds)
+    assert {f"{e.data_set}/{e.task}" for e in more} == set(SMALL.corpora_tasks)
+    assert not any(e.seed in SMALL.more_seeds for e in plans.pretraining_data(SMOKE))

@@ -20,6 +20,7 @@ from asglib.study.profiles import ABLATION, TWICE, Profile
 
 # in every table: a linear classifier without an encoder, and one with random weights
 CONTROLS = ("spectrogram", "untrained")
+MAIN = ("NONE", "ASG")
 PAPERS = {"cpc": "cpc", "cola": "augmented", "audio2vec": "audio2vec"}  # plans of compared papers
 
 
@@ -114,7 +115,8 @@ def spectrogram_type(profile: Profile) -> list[Evaluation]:
 
 
 def pretraining_data(profile: Profile) -> list[Evaluation]:
-    """Table 6: two corpora, each supervised, without and with ASG; and from scratch (3.5)."""
+    """Table 6: two corpora, each supervised, without and with ASG; and from scratch (3.5); with
+    the further seeds of table 4, where these are its runs."""
     pretrained = [
         e
         for corpus in profile.corpora
@@ -122,6 +124,9 @@ def pretraining_data(profile: Profile) -> list[Evaluation]:
         for setting in SETTINGS
         for e in evaluations(profile, method, profile.corpora_tasks, setting, corpus=corpus)
     ]
+    there = [e for e in ablation(profile) if e.pretraining and e.pretraining.method in MAIN]
+    more = [e for e in there if f"{e.data_set}/{e.task}" in profile.corpora_tasks]
+    pretrained = list(dict.fromkeys(pretrained + more))
     return controls(profile, profile.corpora_tasks, profile.corpora_tasks) + pretrained
 
 
