@@ -50,6 +50,7 @@ def workspace_of(options: argparse.Namespace):
         ("ASG_DEVICE", options.device, words.device),
         ("ASG_PROCESSES", getattr(options, "processes", None), words.whole_from(1)),
         ("ASG_LOADERS", None, words.whole_from(0)),
+        ("ASG_COMPILE", getattr(options, "compile", None), words.whole_from(0)),
     ):
         if value := value or os.environ.get(name):
             os.environ[name] = str(check(str(value)))
@@ -223,12 +224,19 @@ def card(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    reproduce: (words.folders, words.profiled, words.several, words.shared, words.batch),
+    reproduce: (
+        words.folders,
+        words.profiled,
+        words.several,
+        words.shared,
+        words.compiling,
+        words.batch,
+    ),
     work: (words.folders, words.several, words.shared, words.of_scheduler),
-    pretrain: (words.folders, words.profiled, words.one_run),
+    pretrain: (words.folders, words.profiled, words.compiling, words.one_run),
     prepare: (words.folders, words.several, words.one_set),
     doctor: (words.folders,),
-    publish: (words.folders, words.profiled),
+    publish: (words.folders, words.profiled, words.compiling),
     check: (words.reports,),
     embed: (words.folders, words.recordings),
     export: (words.folders, words.exported),

@@ -1,6 +1,6 @@
 """Views a second of one pretraining on the GPUs (or cores) that are there, alone and together.
 
-    .venv/bin/python benchmarks/throughput.py --batch 128 --processes 1 2 4 8
+    .venv/bin/python benchmarks/throughput.py --batch 128 --processes 1 2 4 8 [--compile]
 
 For each number of processes: views a second of ASG at the paper's 257 x 300, the share of a step
 that waits for data (against a batch that is already there), the peak of memory, and how much of
@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import noise
@@ -27,6 +28,7 @@ from asglib.data.clips import Clips
 from asglib.methods import METHODS
 from asglib.processes import Machine
 from asglib.study import elastic, provenance
+from asglib.study.compiled import compiled
 
 CLIPS = 256
 WARM_UP = 1 / 4  # of the steps, which are not counted
@@ -69,8 +71,12 @@ def seconds_a_step(config: Pretraining, steps: Dataset, clips: Clips, machine: M
     return (ended - began) / (last - first)
 
 
-def measure(config: Pretraining, folder: Path, device: str, loaders: int) -> dict[str, float]:
+def measure(
+    config: Pretraining, folder: Path, device: str, loaders: int, by_compiler: bool = False
+) -> dict[str, float]:
     """Of one process, or of one of several that share the batch."""
+    if by_compiler:
+        config = replace(config, settings=compiled(config.settings))
     clips = noise.clips(noise.files(folder, CLIPS, ".flac"), decoded=False)
     on_gpu = device.startswith("cuda")
     machine = Machine(torch.device(device), loaders)
@@ -86,11 +92,18 @@ def measure(config: Pretraining, folder: Path, device: str, loaders: int) -> dic
     }
 
 
-def share(config: Pretraining, folder: Path, device: str, loaders: int, progress: Path) -> None:
+def share(
+    config: Pretraining,
+    folder: Path,
+    device: str,
+    loaders: int,
+    by_compiler: bool,
+    progress: Path,
+) -> None:
     """In each process of several; the first one keeps what it measured."""
     processes.settle(None if device.startswith("cuda") else 1)
     with processes.joined(device) as own:
-        found = measure(config, folder, own, loaders)
+        found = measure(config, folder, own, loaders, by_compiler)
         if processes.rank_and_world()[0] == 0:
             (folder / "measured.json").write_text(json.dumps(found))
 
@@ -104,6 +117,7 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=256)
     arguments.add_argument("--device", default=here)
     arguments.add_argument("--loaders", type=int, default=0, help="processes that read audio")
+    arguments.add_argument("--compile", action="store_true", help="by torch.compile")
     arguments.add_argument("--processes", type=int, nargs="+", default=[1])
     chosen, lines = arguments.parse_args(), {}
     if chosen.steps < FEWEST and chosen.device != "cpu":
@@ -116,7 +130,7 @@ def main() -> None:
             size = {"clips_per_epoch": batch * chosen.steps, "epochs": 1, "warmup_epochs": 0}
             shape = {"encoder": chosen.encoder, "frames": chosen.frames, "batch": batch}
             config = Pretraining("ASG", METHODS["ASG"], **size, **shape)
-            words = config, folder, chosen.device, chosen.loaders
+            words = config, folder, chosen.device, chosen.loaders, chosen.compile
             elastic.together(count, share, words, folder / "progress.json", lambda row: None)
             lines[count] = json.loads((folder / "measured.json").read_text())
     table = pd.DataFrame(lines).T.rename_axis("processes")

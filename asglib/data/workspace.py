@@ -15,13 +15,14 @@ RUNS = Path(__file__).parents[2] / "runs"
 @dataclass(frozen=True)
 class Workspace:
     """Where data are, runs go and what computes them; no part of a run's identity, but for the
-    number of processes on CPUs."""
+    number of processes on CPUs and `compiled`."""
 
     data: Path | None = None
     runs: Path = RUNS
     device: str = "cpu"
     workers: int = 0  # processes that read audio for one run; the same bits with any number
     processes: int = 1  # that share a pretraining, each with a GPU or core of its own (D16)
+    compiled: bool = False  # pretrain with torch.compile (D64)
 
     def __post_init__(self) -> None:
         """Folders become absolute: notebooks run elsewhere than the command that starts them."""
@@ -37,8 +38,8 @@ class Workspace:
 
     @classmethod
     def here(cls, **changes) -> Workspace:
-        """From ASG_DATA, ASG_RUNS, ASG_DEVICE, ASG_LOADERS and ASG_PROCESSES; on the GPU when there
-        is one.
+        """From ASG_DATA, ASG_RUNS, ASG_DEVICE, ASG_LOADERS, ASG_PROCESSES and ASG_COMPILE; on the
+        GPU when there is one.
 
         Then other processes read the audio for it.
         """
@@ -51,5 +52,6 @@ class Workspace:
             device=device,
             workers=int(os.environ.get("ASG_LOADERS", loaders)),
             processes=int(os.environ.get("ASG_PROCESSES", 1)),
+            compiled=int(os.environ.get("ASG_COMPILE", 0)) > 0,
         )
         return replace(found, **changes)

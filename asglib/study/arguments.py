@@ -130,6 +130,11 @@ def shared(add) -> None:
     add("--processes", type=whole_from(1), metavar="N", help=share)
 
 
+def compiling(add) -> None:
+    blocks = "pretrain with torch.compile: faster on a GPU, rounded otherwise, so runs of their own"
+    add("--compile", action="store_const", const=1, help=blocks)
+
+
 def batch(add) -> None:
     add("--only", nargs="+", metavar="NN", help="these notebooks only, and the runs they need")
     add("--seeds", metavar="0,1,2", help="other pretraining seeds than the profile's")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,13 @@ from asglib.data.index import DATASETS, DataError
 from asglib.data.places import clear, locked
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
-from asglib.study import names, runs, systems
+from asglib.study import embedded, names, runs, systems
 from asglib.study.provenance import made_by
 
 # the compared papers' metrics, by their field of metrics.outcome; neither is a mean over clips
 MEASURES = {"F1": "f1", "wAP": "weighted_precision"}
+
+EMBEDDINGS = "embeddings"  # of a large set, in the run's folder
 
 
 class Evaluator:
@@ -65,6 +68,7 @@ class Evaluator:
             found = self._sensitivity(config, clips, network)
         else:
             found = self._scored(config, corpus, clips, folder)
+        self._forget(folder)
         record = self._about(config, before) | found | made_by(self.device, began)
         record |= {"run": folder.name, "code": names.code_of(config), "missing": corpus.missing}
         return runs._finish(folder, config, record)
@@ -101,7 +105,7 @@ class Evaluator:
             for train, test in _parts(config, rows, targets)
         ]
         if config.setting == "frozen":
-            scores, test, skipped = self._frozen(config, tasks)
+            scores, test, skipped = self._frozen(config, corpus, tasks, folder)
         else:
             scores, test, skipped = self._fine_tuned(config, tasks[0], folder)
         left_out = rows.file.isin([clip["path"] for clip in skipped]).to_numpy()
@@ -127,18 +131,20 @@ class Evaluator:
             },
         }
 
-    def _frozen(self, config: Evaluation, tasks: list[evaluation.Task]):
+    def _frozen(
+        self, config: Evaluation, corpus: Corpus, tasks: list[evaluation.Task], folder: Path
+    ):
         task = tasks[0]
         drawn = config.data_set, config.training.max_clips, task.samples, task.overlap
         key = *drawn, config.frontend, config.after
         if key not in self.found:
             network, _ = self.trained(config.after)
             network = (network or evaluation.SpectrogramControl(config.frontend)).to(self.device)
-            self.found = {
-                key: evaluation.embed(
-                    network, task.clips, task.samples, self.device, overlap=task.overlap
-                )
-            }
+            how = network, task, self.device, self.workspace.workers
+            if embedded.large(config, corpus):
+                self.found = {key: embedded.embed_to_disk(*how, folder / EMBEDDINGS)}
+            else:
+                self.found = {key: embedded.embed(*how)}
         segments = self.found[key]
         scored = [
             evaluation.frozen(segments, task, config.training, config.seed, self.device)
@@ -159,6 +165,12 @@ class Evaluator:
             runs.machine(self.workspace, folder, config.training.batch, self.tell),
             precision == "bf16",
         )
+
+    def _forget(self, folder: Path) -> None:
+        """Makes room: embeddings on disk are those of one evaluation."""
+        if (folder / EMBEDDINGS).exists():
+            self.found = {}
+            shutil.rmtree(folder / EMBEDDINGS)
 
     def _about(self, config: Evaluation, before: dict) -> dict:
         pre = self.pretraining

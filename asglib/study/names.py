@@ -12,6 +12,7 @@ from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus, load
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
+from asglib.study import embedded
 from asglib.study.identity import code_version
 
 ENTRIES = {  # the module that an evaluation goes through
@@ -38,6 +39,8 @@ def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
         # on CPUs batch normalisation is each process's own (D16)
         world if workspace.device == "cpu" else 1,
     ]
+    if compiles(config, workspace):
+        parts.append("compiled")
     return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
 
 
@@ -53,8 +56,15 @@ def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
         metric = data_set.tasks[config.task].metric
     data = corpus.fingerprint(corpus.rows, targets)
     folds = corpus.rows.fold.tolist() if config.training.folds else None
-    parts = digest(config, before, data, frames, metric, folds, code_of(config))
-    return f"evaluate-{method}-{parts}"
+    parts = [config, before, data, frames, metric, folds, code_of(config)]
+    if embedded.large(config, corpus):
+        parts.append("half precision")
+    return f"evaluate-{method}-{digest(*parts)}"
+
+
+def compiles(config: Pretraining, workspace: Workspace) -> bool:
+    """Whether this training goes through torch.compile, which rounds otherwise (D64)."""
+    return workspace.compiled and config.epochs > 0
 
 
 def code_of(config: Pretraining | Evaluation) -> str:

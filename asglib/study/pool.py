@@ -116,8 +116,8 @@ def compute(
 
 def compute_there(runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]):
     """`compute` on another machine, whose GPU and cores are not those of the command's."""
-    there = {"data": workspace.data, "runs": workspace.runs, "processes": workspace.processes}
-    return compute(runs, Workspace.here(**there), tell)
+    same = {name: getattr(workspace, name) for name in ("data", "runs", "processes", "compiled")}
+    return compute(runs, Workspace.here(**same), tell)
 
 
 def _error(step: Callable[[], object]) -> str | None:

@@ -29,7 +29,8 @@ from asglib.encoder import Encoder
 from asglib.processes import Machine
 from asglib.sensitivity import COLLAPSED
 from asglib.study import elastic
-from asglib.study.names import code_of, run_name
+from asglib.study.compiled import compiled
+from asglib.study.names import code_of, compiles, run_name
 from asglib.study.pretext import held_out
 from asglib.study.provenance import made_by
 
@@ -142,7 +143,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     how = machine(workspace, folder, config.batch * settings.views, tell)
     clear(folder / "checkpoint.pt")
     method, log = training.pretrain(
-        config,
+        replace(config, settings=compiled(settings)) if compiles(config, workspace) else config,
         clips,
         folder / "checkpoint.pt",
         replace(how, keep=partial(_keep, folder, kept(config.epochs))),
@@ -178,6 +179,8 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "measured": {key: [row[key] for row in log.measured] for key in log.measured[0]},
         "seen": {name: float(value) for name, value in getattr(method, "seen", {}).items()},
     }
+    if compiles(config, workspace):
+        record["compiled"] = True
     record["held_out"] = held_out(method, config, corpus, device)  # which moves what is seen
     _finish(folder, config, record | {"collapsed": _collapsed(record)})
 

@@ -1,0 +1,94 @@
+"""torch.compile: the same step, other names; the blocks computed once or twice as without it."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from conftest import TINY, asked, gen
+
+from asglib import encoder, memory
+from asglib.config import Frontend
+from asglib.data.workspace import Workspace
+from asglib.methods import METHODS
+from asglib.study import names, pool, runs
+from asglib.study.compiled import compile_networks, compiled
+
+COMPILE = torch.compile
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """torch.compile without code of its own: the same operations, so no rounding, and no need of a
+    C++ compiler."""
+    monkeypatch.setattr(torch, "compile", partial(COMPILE, backend="aot_eager"))
+    yield
+    torch._dynamo.reset()
+
+
+def test_a_compiled_pretraining_takes_the_same_steps_under_a_name_of_its_own(
+    study, tmp_path, exact
+):
+    _, wanted = runs.trained(TINY, study)
+    _, found = runs.trained(TINY, Workspace(None, tmp_path, compiled=True))
+    assert found["log"]["loss"] == pytest.approx(wanted["log"]["loss"], abs=1e-5)
+    assert found["run"] != wanted["run"] and found["code"] == wanted["code"]
+    assert found["compiled"] and "compiled" not in wanted
+
+
+def test_what_is_not_trained_keeps_its_name(study):
+    by_compiler = replace(study, compiled=True)
+    for run in (replace(TINY, epochs=0, warmup_epochs=0), asked(pretraining=None)):
+        assert names.run_name(run, by_compiler) == names.run_name(run, study)
+    assert names.run_name(asked(), by_compiler) != names.run_name(asked(), study)
+
+
+def two_steps(network, waves):
+    for part in waves:
+        network(part).square().sum().backward()
+    return [weight.grad for weight in network.parameters()], network.state_dict()
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_compiled_blocks_have_the_same_gradients_and_count_a_batch_once(exact, twice):
+    plain = encoder.build("tiny", Frontend()).train()
+    by_compiler = copy.deepcopy(plain)
+    compile_networks(by_compiler)
+    if twice:
+        memory.recompute(by_compiler.network)  # in this order in a training
+    waves = torch.randn(2, 3, 8_000, generator=gen(0)) * 0.1
+    (wanted, state), (found, other) = (two_steps(each, waves) for each in (plain, by_compiler))
+    for a, b in zip(wanted, found, strict=True):
+        torch.testing.assert_close(b, a, atol=1e-6, rtol=1e-6)
+    assert list(other) == list(state)
+    for key in state:
+        torch.testing.assert_close(other[key], state[key], atol=1e-6, rtol=1e-6)
+
+
+def test_a_network_that_a_method_copies_is_compiled_on_its_own(exact):
+    """BYOL-A's target has other weights than the network that it follows."""
+    config = replace(TINY, method="BYOL-A", settings=METHODS["BYOL-A"])
+    network = encoder.build("tiny", config.frontend)
+    material = runs.training.Material(network)
+    method = compiled(config.settings).build(config, material)
+    spectrogram = torch.randn(2, 129, 32, generator=gen(2))
+    before = method.encoder.embed(spectrogram)
+    for weight in method.target_encoder.parameters():
+        weight.data.zero_()
+    assert torch.equal(method.encoder.embed(spectrogram), before)
+    assert method.target_encoder.embed(spectrogram).abs().max() == 0 < before.abs().max()
+
+
+def test_settings_stay_those_of_the_method_and_a_checkpoint_tells_them_apart():
+    settings = METHODS["ASG"]
+    found = compiled(settings)
+    assert isinstance(found, type(settings)) and vars(found) == vars(settings)
+    assert repr(found) != repr(settings)
+
+
+def test_a_worker_elsewhere_compiles_too(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(pool, "compute", lambda runs, workspace, tell: told.append(workspace))
+    pool.compute_there([], Workspace(None, tmp_path, compiled=True), print)
+    assert told[0].compiled
