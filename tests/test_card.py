@@ -31,12 +31,25 @@ def test_it_states_data_settings_scores_and_limits():
     for line in ("epochs: 11", "batch: 13", "steps: 17", "clips: 19", "device: CPU of a test"):
         assert f"\n- {line}\n" in text
     assert "**No evidence for the paper's claims.**" in text
+    assert "\nIn percent ± half the 95 % interval (seeds): accuracy; for" in text
     frozen = text.split("### Frozen")[1].split("###")[0]
     (row,) = [line for line in frozen.splitlines() if line.startswith("| ASG |")]
     assert row.count("100.0 ± 0.0") == len(SMOKE.evaluation_tasks) + 1  # and the average
     (row,) = [line for line in frozen.splitlines() if line.startswith("| untrained |")]
     assert row.count("50.0") == len(SMOKE.evaluation_tasks) + 1
     assert "## What it is not for\n\n- Not for decisions about people" in text
+
+
+def test_it_names_the_metrics_of_its_tasks():
+    paper = profiles.profile("paper")
+    found = [
+        evaluation_record(e, run=e.data_set) | {"profile": "paper", "metric": metric}
+        for task, metric in (("esc50/sound", "accuracy"), ("audioset/events", "mAP"))
+        for e in plans.evaluations(paper, "ASG", (task,))[:1]
+    ]
+    wanted = plans.pretraining(paper, "ASG", 0)
+    one = records()[-1] | {"profile": "paper", "corpus": wanted.corpus, "encoder": wanted.encoder}
+    assert "(seeds): accuracy, mAP; for" in card([*found, one], "ASG")
 
 
 def test_records_that_tell_nothing_of_it_are_refused():

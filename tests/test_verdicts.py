@@ -9,7 +9,7 @@ from made_records import SMALL, TASKS, record, study
 
 from asglib.study import paper, profiles, rows, systems, verdicts
 from asglib.study.comparison import Cell
-from asglib.study.records import evaluations, of_variants, pretext
+from asglib.study.records import evaluations, pretext
 from asglib.study.verdicts import Judged, Verdict, judge, verdict, weakest
 
 ASG = paper.read("asg")
@@ -256,7 +256,7 @@ def test_a_claim_of_audio2vec_across_corpora():
 def by_variant(records):
     """The rows with the names of Audio2Vec's variants."""
     profile = replace(profiles.SMALL, variants=systems.VARIANTS)
-    return of_variants(evaluations(records), rows.variant_of(profile, "audio2vec"))
+    return rows.in_the_way_of(evaluations(records), profile, "audio2vec")
 
 
 def test_a_claim_row_by_row_compares_each_system_with_itself():

@@ -12,7 +12,7 @@ from asglib.data.index import DATASETS
 from asglib.methods import METHODS
 from asglib.study import plans, profiles, rows, tables
 from asglib.study.profiles import Profile
-from asglib.study.records import evaluations, of_variants
+from asglib.study.records import evaluations
 
 NO_USE = """\
 - Not for decisions about people: who speaks, how they feel, whether they are ill. It was not made
@@ -34,7 +34,7 @@ def card(records: Sequence[dict], method: str) -> str:
     names = sorted({record["profile"] for record in records if "profile" in record})
     need(len(names) == 1, "a card is made from the records of one profile; there are none.")
     profile = profiles.profile(names[0])
-    table = of_variants(evaluations(list(records)), rows.variant_of(profile, ""))
+    table = rows.in_the_way_of(evaluations(list(records)), profile)
     wanted = plans.pretraining(profile, method, 0)
     mine = [
         record
@@ -79,9 +79,11 @@ def _settings(wanted, mine: list[dict]) -> Iterator[str]:
 
 def _measured(table: pd.DataFrame, profile: Profile, method: str) -> Iterator[str]:
     """A table a setting: the encoder beside the controls, with intervals."""
+    tested = set(profile.evaluation_tasks + profile.fine_tuned_tasks)
+    metrics = sorted(set(table["metric"][table["key"].isin(tested)]), key=str.lower)
     yield (
-        "Accuracy or mAP in percent ± half the 95 % interval (seeds); for comparison training "
-        "from scratch (untrained) and, frozen, the spectrogram itself."
+        f"In percent ± half the 95 % interval (seeds): {', '.join(metrics)}; for comparison "
+        "training from scratch (untrained) and, frozen, the spectrogram itself."
     )
     for setting, tasks in zip(SETTINGS, (profile.evaluation_tasks, profile.fine_tuned_tasks)):
         names = dict.fromkeys([*plans.CONTROLS[setting != "frozen" :], method])

@@ -14,8 +14,8 @@ from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
 from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
-from asglib.study.records import evaluations, of_variants, pretext
-from asglib.study.rows import variant_of
+from asglib.study.records import evaluations, pretext
+from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
 
 LISTED = 20  # limits that a page names one by one
@@ -44,7 +44,7 @@ class Opened:
         return self._under(self.paper)
 
     def _under(self, paper: str) -> pd.DataFrame:
-        return of_variants(evaluations(self.records), variant_of(self.profile, paper))
+        return in_the_way_of(evaluations(self.records), self.profile, paper)
 
     @property
     def sensitivity(self) -> list[dict]:

@@ -15,11 +15,10 @@ from asglib.study.records import (
     UNREADABLE,
     evaluations,
     load_records,
-    of_variants,
     set_aside,
     write_records,
 )
-from asglib.study.rows import variant_of
+from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
 from asglib.study.sentences import counts
 from asglib.study.tables import average, scores, seeds
@@ -79,7 +78,7 @@ def readme(path: Path) -> str:
         why = " ".join([f"`python -m asglib publish --profile {path.stem}`.", *set_aside(records)])
         raise ScorecardError(f"{told} {why}")
     profile = profiles.profile(table["profile"].iloc[0])
-    table = of_variants(table, variant_of(profile, ""))
+    table = in_the_way_of(table, profile)
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
     planned = len(_runs(plans.everything(profile)))

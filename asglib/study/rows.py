@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+import pandas as pd
+
 from asglib.study import plans, systems
 from asglib.study.profiles import ABLATION, Profile
+from asglib.study.records import of_variants
 
 
 def system(profile: Profile, method: str) -> dict:
@@ -39,6 +42,11 @@ def variant_of(profile: Profile, paper: str) -> Callable[[Mapping], str | None]:
         return None
 
     return name_of
+
+
+def in_the_way_of(table: pd.DataFrame, profile: Profile, paper: str = "") -> pd.DataFrame:
+    """The evaluations made in a paper's way ("": in ASG's), its variants named."""
+    return of_variants(table, variant_of(profile, paper))
 
 
 def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:
