@@ -7,7 +7,16 @@ import pytest
 from asglib.config import SENSITIVITY, SETTINGS, ConfigError
 from asglib.methods import METHODS, asg
 from asglib.study import plans, systems
-from asglib.study.profiles import ABLATION, PAPER, PROFILES, SMALL, SMOKE, TWICE, profile
+from asglib.study.profiles import (
+    ABLATION,
+    PAPER,
+    PROFILES,
+    REHEARSAL,
+    SMALL,
+    SMOKE,
+    TWICE,
+    profile,
+)
 
 EVERY = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -43,6 +52,15 @@ def test_all_systems_of_a_profile_learn_from_one_corpus_but_for_those_that_need_
     assert main == profile.corpora[0] or profile.name == "smoke"
     elsewhere = {name for name, one in profile.recipes.items() if one.get("corpus", main) != main}
     assert elsewhere == (set(systems.SLICED) if profile.name == "smoke" else set())
+
+
+def test_a_rehearsal_is_two_steps_of_three_seconds_and_the_papers_runs_otherwise():
+    """CPC's ten seconds took it more than half of the time."""
+    for name in METHODS:
+        short, whole = (plans.pretraining(each, name, 0) for each in (REHEARSAL, PAPER))
+        assert short.frames == min(whole.frames, 300) and short.encoder == whole.encoder
+        assert short.clips_per_epoch // short.batch == 2 and short.epochs <= 1 + (name == TWICE)
+    assert plans.pretraining(PAPER, "CPC", 0).frames == 1_000
 
 
 def test_adamw_has_a_rate_that_does_not_grow_with_the_batch():

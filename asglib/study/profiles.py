@@ -224,7 +224,10 @@ REHEARSAL = replace(  # the paper profile's data, networks and plans, cut to two
     PAPER,
     name="rehearsal",
     pretraining=replace(PAPER.pretraining, **_two_steps),
-    recipes={name: {**recipe, **_two_steps} for name, recipe in PAPER.recipes.items()},
+    recipes={
+        name: recipe | _two_steps | {"frames": min(recipe.get("frames", 300), 300)}
+        for name, recipe in PAPER.recipes.items()
+    },
     frozen=Downstream(**_few_clips),
     fine_tuning=Downstream(**_few_clips),
     evidence=False,
