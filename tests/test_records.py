@@ -79,7 +79,7 @@ def test_every_published_record_comes_back_to_the_bit(tmp_path):
     assert {r["kind"] for r in records} == {"evaluation", "pretraining", "sensitivity"}
     write_records(records, tmp_path / "again.parquet")
     assert bits(load_records(tmp_path / "again.parquet")) == bits(records)
-    assert PUBLISHED.stat().st_size < 1e6
+    assert PUBLISHED.stat().st_size < 1_000 * len(records)
 
 
 def test_the_table_is_plain_where_it_can_be():
