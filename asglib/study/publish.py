@@ -21,7 +21,7 @@ from asglib.study.records import (
 from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
 from asglib.study.sentences import counts
-from asglib.study.tables import average, scores, seeds
+from asglib.study.tables import average, differences, scores, seeds
 from asglib.study.verdicts import judge
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -112,10 +112,13 @@ def levels(table: pd.DataFrame, profile: Profile) -> str:
     cells, _ = scores(table, [*plans.CONTROLS, "NONE", "Sup.", "ASG"], tasks, corpus=corpus)
     told = ", ".join(f"{row} {text}" for row, text in average(cells)["text"].items())
     chance = in_words(two_intervals(table, ("ASG", "NONE"), tasks, corpus=corpus))
+    pair = {"ASG - NONE x2": ("ASG", plans.TWICE)}
+    longer = average(differences(table, pair, tasks, corpus=corpus)[0])["text"].iloc[0]
     return (
         f"Beside the controls, frozen, mean over the {len(tasks)} tasks of table 4 in percent ± "
         f"half the 95 % interval (seeds): {told}. ASG - NONE in points, with a 95 % interval for "
-        f"each source of chance: {chance}."
+        f"each source of chance: {chance}. Against NONE trained twice as long, "
+        f"which is equal work: {longer}."
     )
 
 
