@@ -57,6 +57,21 @@ def gen(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def same_steps(plain, other):
+    """Two steps of either network: the same gradients, and each batch counted once."""
+    waves = torch.randn(2, 3, 8_000, generator=gen(0)) * 0.1
+    for network in (plain, other):
+        for part in waves:
+            network(part).square().sum().backward()
+    pairs = zip(plain.parameters(), other.parameters(), strict=True)
+    wanted, found = plain.state_dict(), other.state_dict()
+    assert list(wanted) == list(found)
+    for a, b in [(a.grad, b.grad) for a, b in pairs] + [(wanted[k], found[k]) for k in wanted]:
+        torch.testing.assert_close(b, a, atol=1e-6, rtol=1e-6)
+    counted = [value for key, value in found.items() if key.endswith("num_batches_tracked")]
+    assert counted and all(count == 2 for count in counted)
+
+
 def same_bits(one, other):
     """Whether two modules hold exactly the same numbers, buffers included."""
     a, b = one.state_dict(), other.state_dict()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import gen, small
+from conftest import same_steps, small
 from torch import nn
 
 from asglib import encoder, memory
@@ -13,27 +13,12 @@ from asglib.config import ConfigError, Frontend, Pretraining
 from asglib.methods import METHODS
 
 
-def trained_twice(network, waves):
-    """Gradients and state after two steps' forwards and backwards."""
-    for part in waves:
-        network(part).square().sum().backward()
-    return [weight.grad for weight in network.parameters()], network.state_dict()
-
-
 @pytest.mark.parametrize("name", ["tiny", "resnet50", "audio2vec"])
 def test_gradients_and_batch_statistics_are_those_of_one_computation(name):
     plain = encoder.build(name, Frontend()).train()
     again = copy.deepcopy(plain)
     memory.recompute(again.network)
-    waves = torch.randn(2, 3, 8_000, generator=gen(0)) * 0.1
-    (wanted, state), (found, other) = (trained_twice(each, waves) for each in (plain, again))
-    for a, b in zip(wanted, found, strict=True):
-        torch.testing.assert_close(b, a, atol=1e-6, rtol=1e-6)
-    assert list(state) == list(other)
-    for key in state:
-        torch.testing.assert_close(other[key], state[key], atol=1e-6, rtol=1e-6)
-    counted = [value for key, value in other.items() if key.endswith("num_batches_tracked")]
-    assert counted and all(count == 2 for count in counted)  # two batches, each counted once
+    same_steps(plain, again)
 
 
 def test_a_recomputing_network_keeps_the_moments_of_its_layers():

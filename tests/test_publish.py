@@ -4,8 +4,11 @@ import json
 import re
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 from made_records import study
+from scipy import stats
 
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, publish, systems
@@ -198,3 +201,17 @@ def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspa
     with pytest.raises(ScorecardError, match=told):
         publish.publish(SMOKE, workspace, path)
     assert len(load_records(path)) == 18
+
+
+def test_the_readmes_difference_at_equal_work_is_that_of_the_records():
+    """By hand from the published records: means over tasks, differences of seeds, Student's t."""
+    table = pq.read_table(ROOT / "reports/records/small.parquet").to_pandas()
+    mine = table[(table.kind == "evaluation") & (table.setting == "frozen") & table.after.isna()]
+    mine = mine[(mine.corpus == "open-pool") & (mine.frontend == "linear")]
+    mine = mine[mine.method.isin(["ASG", "NONE x2"])]
+    by_seed = mine.groupby(["method", "seed"])["value"].agg(["mean", "size"])
+    assert (by_seed["size"] == 8).all()
+    points = 100 * (by_seed["mean"]["ASG"] - by_seed["mean"]["NONE x2"]).dropna()
+    low, high = stats.t.interval(0.95, len(points) - 1, points.mean(), stats.sem(points))
+    told = f"equal work: {points.mean():+.1f} [{low:+.1f}, {high:+.1f}], {len(points)} seeds."
+    assert told in (ROOT / "README.md").read_text()

@@ -131,12 +131,11 @@ _small_data = "a pool of open sounds (six hours) instead of AudioSet, five small
 
 SMALL = Profile(
     name="small",
-    # network and recipe from reports/sweep.csv, D55; how many seeds, D56
-    pretraining=replace(
+    pretraining=replace(  # network and recipe from reports/sweep.csv, D55
         _few_steps, corpus="open-pool", encoder="small", epochs=8, clips_per_epoch=None
     ),
     seeds=(0, 1, 2),
-    more_seeds=(3, 4, 5, 6, 7),
+    more_seeds=(3, 4, 5, 6, 7),  # how many: D56
     tasks=_small_tasks,
     evaluation_tasks=_small_tasks,
     fine_tuned_tasks=_small_tuned,
