@@ -7,6 +7,7 @@ from scipy import stats
 
 from asglib.study import lessons
 from asglib.study.statistics import mean_t, seeds_needed
+from asglib.study.verdicts import EXCLUDES
 
 
 def judged():
@@ -21,7 +22,8 @@ def judged():
         ("absent", "not tested", np.nan, np.nan, np.nan, 0, 2.0),
     ]
     columns = ["id", "verdict", "low", "mean", "high", "n", "stated"]
-    return pd.DataFrame(lines, columns=columns).assign(source="ASG", claim="it helps", ours="+1")
+    texts = {"source": "ASG", "claim": "it helps", "ours": "+1", "limits": ""}
+    return pd.DataFrame(lines, columns=columns).assign(**texts)
 
 
 def test_every_heap_has_its_claims_the_surest_first():
@@ -37,6 +39,9 @@ def test_what_would_settle_an_open_claim():
     assert told["near"] == "about 9 seeds instead of 4"
     assert told["never"].startswith("more than 100 seeds")
     assert told["alone"] == "more than one seed"
+    small = judged().assign(limits=f"one seed; it is {EXCLUDES} for it, 2.0")
+    told = lessons.lessons(small, lessons.OPEN)["what would settle it"]
+    assert told["alone"] == f"more than one seed; the interval is {EXCLUDES} for it"
 
 
 @pytest.mark.parametrize("half", [0.2, 0.5, 1.0, 3.0])

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from asglib.study import sentences
+from asglib.study.verdicts import EXCLUDES
 
 COLUMNS = ["row", "column", "mean", "low", "high", "n", "unit", "note", "text"]
 
@@ -17,6 +18,13 @@ def test_words_are_counted_with_verdicts_from_best_to_worst():
     words = ["not tested", "partly", "reproduced", "partly", "odd"]
     assert sentences.counts(words) == "1 reproduced, 2 partly, 1 not tested, 1 odd"
     assert sentences.counts([]) == ""
+
+
+def test_open_claims_that_exclude_the_papers_tables_are_counted():
+    judged = pd.DataFrame({"verdict": ["inconclusive", "inconclusive", "partly"], "limits": ""})
+    assert sentences.verdicts(judged) == "1 partly, 2 inconclusive"
+    judged.loc[1, "limits"] = f"the interval reaches 0 and is {EXCLUDES} for it, 1.4; one seed"
+    assert sentences.verdicts(judged) == f"1 partly, 2 inconclusive (1 of these {EXCLUDES})"
 
 
 def test_a_limit_is_told_once_with_the_claims_that_it_is_about():

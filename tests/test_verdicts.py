@@ -10,14 +10,14 @@ from made_records import SMALL, TASKS, record, study
 from asglib.study import paper, profiles, rows, systems, verdicts
 from asglib.study.comparison import Cell
 from asglib.study.records import evaluations, pretext
-from asglib.study.verdicts import Judged, Verdict, judge, verdict, weakest
+from asglib.study.verdicts import EXCLUDES, Judged, Verdict, judge, verdict, weakest
 
 ASG = paper.read("asg")
 SMOKE = SimpleNamespace(**vars(SMALL) | {"name": "smoke", "evidence": False})
 
 
 def claim(**changes):
-    base = {"direction": ">", "stated": float("nan"), "rounding": 0.05}
+    base = {"direction": ">", "stated": float("nan"), "rounding": 0.05, "printed": paper.NO_SPAN}
     return SimpleNamespace(**base | changes)
 
 
@@ -56,6 +56,37 @@ def cell(low, mean, high, unit="seeds"):
 )
 def test_the_rule(rule, interval, word):
     assert verdict(claim(**rule), cell(*interval), SMALL).word == word
+
+
+@pytest.mark.parametrize(
+    ("rule", "interval", "small"),
+    [
+        ({}, (-0.7, 0.1, 0.9), True),
+        ({}, (-0.7, 0.4, 1.25), True),
+        ({}, (-0.7, 0.4, 1.27), False),  # 1.36 as printed digits allow it: from 1.26
+        ({"direction": "<"}, (-0.9, -0.1, 0.7), True),
+        ({"direction": "<"}, (-1.3, -0.1, 0.7), False),
+    ],
+)
+def test_an_open_claim_without_a_size_is_set_beside_what_the_tables_print(rule, interval, small):
+    """It stays open: the verdict is decided by what the text states, and that is a direction."""
+    found = verdict(claim(**rule, printed=paper.Span(1.36, 1.26, 1.46)), cell(*interval), SMALL)
+    assert found.word == "inconclusive"
+    assert (found.reason == f"the interval reaches 0 and is {EXCLUDES} for it, 1.4") == small
+
+
+def test_what_the_tables_print_for_an_order_by_hand():
+    """Table 4: the averages of five cells are 70.0, 72.2, 71.4, 72.1; the least gain is SF's."""
+    printed = ASG.claims.set_index("id")["printed"]
+    cells = {  # LS, SCV1, SCV2, VC, NS
+        name: [paper.cell(ASG, 4, name, s, "frozen") for s in ("LS", "SCV1", "SCV2", "VC", "NS")]
+        for name in ("NONE", "SF")
+    }
+    assert printed["moves-none"].value == pytest.approx(
+        np.subtract(*map(np.mean, (cells["SF"], cells["NONE"])))
+    )
+    assert printed["st-negative-ns"].value == pytest.approx(0.4)  # claimed to be lower
+    assert np.isnan(printed["ft-none"].value) and np.isnan(printed["sota-frozen-most"].value)
 
 
 def test_smoke_one_seed_and_nothing_are_no_reproduction():

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from asglib.study.statistics import seeds_needed
+from asglib.study.verdicts import EXCLUDES
 
 HOLDS, FAILS, OPEN = ("reproduced", "partly"), ("not reproduced",), ("inconclusive",)
 MANY = 100  # seeds: beyond, more seeds are no way to settle a claim
@@ -27,6 +28,11 @@ def settles(claim) -> str:
 
     `claim` is a row of verdicts.judge, with `n` seeds.
     """
+    small = f"; the interval is {EXCLUDES} for it" if EXCLUDES in claim.limits else ""
+    return f"{_seeds(claim)}{small}"
+
+
+def _seeds(claim) -> str:
     if not claim.n or claim.n < 2:
         return "more than one seed"
     far = [abs(claim.mean)] + [abs(claim.stated - claim.mean)] * (claim.stated == claim.stated)

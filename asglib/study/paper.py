@@ -60,6 +60,9 @@ class Span(NamedTuple):
         return self.low <= other.high + SLACK and other.low <= self.high + SLACK
 
 
+NO_SPAN = Span(*[float("nan")] * 3)
+
+
 def span(value: float, rounding: float) -> Span:
     """What a printed number may stand for."""
     return Span(value, value - rounding, max(value, min(value + rounding, 100.0)))
@@ -67,7 +70,11 @@ def span(value: float, rounding: float) -> Span:
 
 @cache
 def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
-    """A paper's tables and claims; `stated` in points, NaN where a claim has no size."""
+    """A paper's tables and claims.
+
+    `stated` in points, NaN where a claim has no size; `printed`, of a claim about an order: the
+    smallest difference that the tables print for it.
+    """
     about = tomllib.loads((folder / name / "names.toml").read_text(encoding="utf-8"))
     tables = _read(folder / name / "tables.csv", TABLE_COLUMNS, "value")
     claims = _read(folder / name / "claims.csv", CLAIM_COLUMNS, "stated")
@@ -78,7 +85,13 @@ def read(name: str = "asg", folder: Path = PAPERS) -> Paper:
         raise PaperError(f"{folder / name / 'claims.csv'}: {told}.")
     tables = tables.join(names)
     named = about["same"], about["reports"], about.get("tasks", {})
-    return Paper(about["title"], tables, claims, *named)
+    found = Paper(about["title"], tables, claims, *named)
+    printed = [_printed(found, claim) for claim in claims.itertuples()]
+    return found._replace(claims=claims.assign(printed=printed))
+
+
+def _printed(paper: Paper, claim) -> Span:
+    return min(_differences(paper, claim).values()) if claim.kind == "order" else NO_SPAN
 
 
 def papers() -> dict[str, Paper]:

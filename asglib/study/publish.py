@@ -8,7 +8,7 @@ import pandas as pd
 from asglib.config import Evaluation, Pretraining
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
-from asglib.study import paper, plans, pool, profiles
+from asglib.study import paper, plans, pool, profiles, sentences
 from asglib.study.gains import in_words, two_intervals
 from asglib.study.profiles import Profile
 from asglib.study.records import (
@@ -20,7 +20,6 @@ from asglib.study.records import (
 )
 from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
-from asglib.study.sentences import counts
 from asglib.study.tables import average, differences, scores, seeds
 from asglib.study.verdicts import judge
 
@@ -93,7 +92,7 @@ def readme(path: Path) -> str:
         "|---|---|---|---|",
         *(_row(line) for line in found[shown].itertuples()),
         "",
-        f"In all {len(found)} claims: {counts(found['verdict'])}. Not tested are those whose runs "
+        f"In all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
         "are not among these records or are not made here; the scorecard names each.",
         "",
         levels(table, profile),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from asglib.study.tables import Bands, average
-from asglib.study.verdicts import WORST_FIRST
+from asglib.study.verdicts import EXCLUDES, WORST_FIRST
 
 
 def listed(values: Mapping, form: str = "{}") -> str:
@@ -27,6 +27,13 @@ def counts(words: Iterable[str]) -> str:
     found = pd.Series(list(words)).value_counts()
     order = [*reversed(WORST_FIRST), *found.index]
     return ", ".join(f"{found[word]} {word}" for word in dict.fromkeys(order) if word in found)
+
+
+def verdicts(judged: pd.DataFrame) -> str:
+    """How many of each, and how many of the open ones exclude what the paper's tables print."""
+    small = judged["limits"].str.contains(EXCLUDES, regex=False).sum()
+    more = f" ({small} of these {EXCLUDES})" if small else ""
+    return counts(judged["verdict"]).replace(" inconclusive", f" inconclusive{more}")
 
 
 def limits(judged: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reprod
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
+EXCLUDES = "below the least that the paper's tables print"  # of claims without a stated size
 # of what another thing is judged than the claim says
 LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
 RELATIVE = "the stated size is relative: only the sign is judged"
@@ -40,7 +41,8 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
     not tested: a run of a profile that is no evidence, or no interval (no record in common).
     not reproduced: the interval excludes the claim: all of it lies on the other side of 0, or it
     reaches 0 and stays below the size that the paper states.
-    inconclusive: the interval reaches 0 and, if a size is stated, that size too.
+    inconclusive: the interval reaches 0 and, if a size is stated, that size too. Of a claim without
+    a size the reason says whether it excludes the smallest difference that the tables print (D36).
     partly: all of it lies on the claimed side of 0, but below the stated size; or it comes from the
     test clips of one pretraining seed, or from seeds that all gave one difference.
     reproduced: all of it lies on the claimed side of 0 and it reaches the stated size, if there is
@@ -58,7 +60,10 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
     if low < least:
         reaches = "the interval reaches 0"
         below = f"{reaches} and stays below the stated {claim.stated:.1f}"
-        return Verdict("not reproduced", below) if small else Verdict("inconclusive", reaches)
+        if small:
+            return Verdict("not reproduced", below)
+        tabled = f"{reaches} and is {EXCLUDES} for it, {claim.printed.value:.1f}"
+        return Verdict("inconclusive", tabled if high < claim.printed.low else reaches)
     if cell.unit == "clips":
         return Verdict("partly", "one pretraining seed")
     if low == high:
