@@ -47,6 +47,17 @@ def test_labels_leak_into_none_but_those_that_have_them(name):
 
 
 @pytest.mark.parametrize("name", ONE_EACH)
+def test_every_crop_that_is_asked_for_counts(name):
+    config = smoke(name)
+    data = batch_for(config)
+    plain = build_for(config)(data, gen(4)).item()
+    for crop in range(config.settings.crops):
+        changed = data.crops.clone()
+        changed[:, crop] = changed[:, crop].flip(0)
+        assert build_for(config)(data._replace(crops=changed), gen(4)).item() != plain
+
+
+@pytest.mark.parametrize("name", ONE_EACH)
 def test_clips_do_not_depend_on_the_global_stream(name):
     config = smoke(name)
     torch.manual_seed(5)

@@ -37,3 +37,12 @@ def test_bands_are_told_by_their_averages():
     lines = ("A", "average", 1.0), ("B", "average", 2.0), ("B", "x", 3.0)
     told = sentences.seen({"frozen": (cells(*lines), None)})
     assert told == "On average, frozen: A 1.0; B 2.0"
+
+
+def test_a_difference_puts_one_side_above_the_other_only_by_its_interval_over_seeds():
+    lines = ("up", 1.0, 0.2, "seeds"), ("down", -1.0, 0.2, "seeds"), ("open", 1.0, 1.1, "seeds")
+    lines += (("one", 1.0, 0.2, "clips"),)
+    columns = ["row", "mean", "low", "high", "unit", "column"]
+    rows = [(row, mean, mean - h, mean + h, unit, "average") for row, mean, h, unit in lines]
+    told = [sentences.side(pd.DataFrame(rows, columns=columns), row) for row, *_ in lines]
+    assert told == ["above", "below", "not told apart from", "not compared over seeds with"]

@@ -2,11 +2,28 @@
 
 import pandas as pd
 
+from asglib.study import plans, sentences, tables
+from asglib.study.gains import in_words, two_intervals
+from asglib.study.profiles import Profile
 from asglib.study.statistics import seeds_needed
 from asglib.study.verdicts import EXCLUDES
 
 HOLDS, FAILS, OPEN = ("reproduced", "partly"), ("not reproduced",), ("inconclusive",)
 MANY = 100  # seeds: beyond, more seeds are no way to settle a claim
+
+
+def headline(table: pd.DataFrame, profile: Profile) -> str:
+    """ASG beside NONE after as many epochs, and after as much work (D57), on the mean of tasks."""
+    tasks, corpus = profile.tasks, profile.pretraining.corpus
+    chance = in_words(two_intervals(table, ("ASG", "NONE"), tasks, corpus=corpus))
+    pairs = {"epochs": ("ASG", "NONE"), "work": ("ASG", plans.TWICE)}
+    cells, _ = tables.differences(table, pairs, tasks, corpus=corpus)
+    longer = tables.average(cells)["text"]["work"]
+    epochs, work = (sentences.side(cells, name) for name in pairs)
+    return (
+        f"In points on the mean of {len(tasks)} tasks, at equal epochs ASG is {epochs} NONE: "
+        f"{chance}. At equal work ASG is {work} NONE: {longer}."
+    )
 
 
 def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:

@@ -8,8 +8,7 @@ import pandas as pd
 from asglib.config import Evaluation, Pretraining
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
-from asglib.study import paper, plans, pool, profiles, sentences
-from asglib.study.gains import in_words, two_intervals
+from asglib.study import lessons, paper, plans, pool, profiles, sentences
 from asglib.study.profiles import Profile
 from asglib.study.records import (
     UNREADABLE,
@@ -20,7 +19,7 @@ from asglib.study.records import (
 )
 from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
-from asglib.study.tables import average, differences, scores, seeds
+from asglib.study.tables import average, scores, seeds
 from asglib.study.verdicts import judge
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -106,18 +105,13 @@ def _row(line) -> str:
 
 
 def levels(table: pd.DataFrame, profile: Profile) -> str:
-    """Where the systems stand beside the controls, and how sure ASG - NONE is, on average."""
+    """Where the systems stand beside the controls, and the study's headline."""
     tasks, corpus = profile.tasks, profile.pretraining.corpus
     cells, _ = scores(table, [*plans.CONTROLS, "NONE", "Sup.", "ASG"], tasks, corpus=corpus)
     told = ", ".join(f"{row} {text}" for row, text in average(cells)["text"].items())
-    chance = in_words(two_intervals(table, ("ASG", "NONE"), tasks, corpus=corpus))
-    pair = {"ASG - NONE x2": ("ASG", plans.TWICE)}
-    longer = average(differences(table, pair, tasks, corpus=corpus)[0])["text"].iloc[0]
     return (
         f"Beside the controls, frozen, mean over the {len(tasks)} tasks of table 4 in percent ± "
-        f"half the 95 % interval (seeds): {told}. ASG - NONE in points, with a 95 % interval for "
-        f"each source of chance: {chance}. Against NONE trained twice as long, "
-        f"which is equal work: {longer}."
+        f"half the 95 % interval (seeds): {told}. {lessons.headline(table, profile)}"
     )
 
 

@@ -47,3 +47,13 @@ def seen(bands: Bands) -> str:
     """The averages of every band, for the alt text of its figure."""
     told = [f"{title}: {listed(average(cells)['text'])}" for title, (cells, _) in bands.items()]
     return f"On average, {'. '.join(told)}"
+
+
+def side(cells: pd.DataFrame, row: str) -> str:
+    """Where an average difference "A - B" puts A by its interval over seeds: "above" B, ..."""
+    cell = average(cells).loc[row]
+    if cell["unit"] != "seeds":
+        return "not compared over seeds with"
+    if cell["low"] <= 0 <= cell["high"]:
+        return "not told apart from"
+    return "above" if cell["low"] > 0 else "below"
