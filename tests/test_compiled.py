@@ -6,15 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import TINY, asked, gen, same_steps
-from timm.models.resnet import BasicBlock
+from timm.models.resnet import BasicBlock, Bottleneck
 
 from asglib import encoder, memory
 from asglib.config import Frontend
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
 from asglib.methods.contract import Material
+from asglib.networks import NETWORKS
 from asglib.study import names, pool, runs
-from asglib.study.compiled import compile_networks, compiled
+from asglib.study.compiled import RESNETS, compile_networks, compiled
 
 COMPILE = torch.compile
 
@@ -46,15 +47,21 @@ def test_a_compiled_pretraining_takes_the_same_steps_under_a_name_of_its_own(
     assert found["compiled"] and "compiled" not in wanted
 
 
-def test_what_is_not_trained_keeps_its_name(study):
+def test_what_is_not_compiled_keeps_its_name(study):
     by_compiler = replace(study, compiled=True)
-    for run in (replace(TINY, epochs=0, warmup_epochs=0), asked(pretraining=None)):
+    other = replace(TINY, encoder="efficientnet_b0")
+    for run in (replace(TINY, epochs=0, warmup_epochs=0), asked(pretraining=None), other):
         assert names.run_name(run, by_compiler) == names.run_name(run, study)
     assert names.run_name(asked(), by_compiler) != names.run_name(asked(), study)
 
 
 def blocks(network):
-    return [part for part in network.modules() if isinstance(part, BasicBlock)]
+    return [part for part in network.modules() if isinstance(part, BasicBlock | Bottleneck)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_which_networks_are_compiled(name):
+    assert bool(blocks(NETWORKS[name]())) == (name in RESNETS)
 
 
 @pytest.mark.parametrize("twice", [False, True])

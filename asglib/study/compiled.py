@@ -11,6 +11,8 @@ from torch import nn
 from asglib.config import Pretraining
 from asglib.methods.contract import Material, Settings
 
+RESNETS = ("resnet50", "resnet18", "tiny", "small")  # the networks that have such blocks
+
 
 def compiled(settings: Settings) -> Settings:
     """The same settings, whose method has compiled networks; a checkpoint tells the two apart."""

@@ -13,6 +13,7 @@ from asglib.data.corpus import Corpus, load
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
 from asglib.study import embedded
+from asglib.study.compiled import RESNETS
 from asglib.study.identity import code_version
 
 ENTRIES = {  # the module that an evaluation goes through
@@ -64,7 +65,7 @@ def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
 
 def compiles(config: Pretraining, workspace: Workspace) -> bool:
     """Whether this training goes through torch.compile, which rounds otherwise (D64)."""
-    return workspace.compiled and config.epochs > 0
+    return workspace.compiled and config.epochs > 0 and config.encoder in RESNETS
 
 
 def code_of(config: Pretraining | Evaluation) -> str:

@@ -141,9 +141,10 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         labels, classes = corpus.joint_labels(rows.iloc[clips.keep])
     bank = rirs.bank(settings.rir_bank, workspace.cache) if settings.rir_bank else None
     how = machine(workspace, folder, config.batch * settings.views, tell)
+    by_compiler = compiles(config, workspace)
     clear(folder / "checkpoint.pt")
     method, log = training.pretrain(
-        replace(config, settings=compiled(settings)) if compiles(config, workspace) else config,
+        replace(config, settings=compiled(settings)) if by_compiler else config,
         clips,
         folder / "checkpoint.pt",
         replace(how, keep=partial(_keep, folder, kept(config.epochs))),
@@ -179,7 +180,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "measured": {key: [row[key] for row in log.measured] for key in log.measured[0]},
         "seen": {name: float(value) for name, value in getattr(method, "seen", {}).items()},
     }
-    if compiles(config, workspace):
+    if by_compiler:
         record["compiled"] = True
     record["held_out"] = held_out(method, config, corpus, device)  # which moves what is seen
     _finish(folder, config, record | {"collapsed": _collapsed(record)})
