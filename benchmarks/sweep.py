@@ -9,7 +9,6 @@ it was and prints the table that reports/sweep.csv keeps.
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def scores(network: torch.nn.Module, workspace: Workspace) -> dict[str, float]:
 
 def row(name: str, seed: int, workspace: Workspace) -> dict:
     """One variant: pretrained or found, and its scores."""
-    began, changed = time.monotonic(), VARIANTS[name]
+    changed = VARIANTS[name]
     if changed is None:
         network = evaluation.SpectrogramControl(Frontend())
     else:
@@ -116,11 +115,7 @@ def row(name: str, seed: int, workspace: Workspace) -> dict:
         encoder.save_encoder(network, checkpoint.with_suffix(".safetensors"))
     found = scores(network, workspace)
     mean = round(float(np.mean(list(found.values()))), 2)
-    return (
-        {"variant": name, "seed": seed, "mean": mean}
-        | found
-        | {"seconds": round(time.monotonic() - began)}
-    )
+    return {"variant": name, "seed": seed, "mean": mean} | found
 
 
 def main() -> None:

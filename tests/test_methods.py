@@ -139,5 +139,37 @@ def test_as_many_views_a_clip_are_encoded_as_are_told(name):
     assert sum(entered) == (config.settings.views - gradient) * 8
 
 
+AUDIO2VEC = {"around": 2, "gap": 2}  # Audio2Vec 3 and 4
+NUMBERS = {  # written out from the papers, and from README where they are silent
+    "ASG": {"min_scroll": 30, "temperature": 0.1, "head": (4096, 256)},  # table 1; 3.2
+    "Sup.": {"masks": 2, "share": 0.12},  # D15
+    "COLA": {"noise": 0.4, "masks": 1, "mask_share": 0.12, "head": 512}  # 3.1, D41
+    | {"stretch_probability": 0.5, "stretch": 0.1, "similarity_deviation": 0.05},  # 2.1, D42
+    "BYOL-A": {"mixup": 0.4, "memory": 2048, "head": (4096, 256), "momentum": 0.99}
+    | {"smallest": 0.6, "largest": 1.5},
+    "CPC": {"negatives": "cross", "count": 2, "skip": 3, "tasks": 4, "hidden": 512}
+    | {"similarity": "cosine", "temperature": 0.05, "epsilon_db": None, "noise_db": None},  # 3.1
+    "CPC local": {"negatives": "local"},
+    "CPC exclusive": {"negatives": "exclusive"},
+    "CPC dot": {"similarity": "dot", "temperature": 1.0},
+    "CPC gauss": {"noise_db": -55.0, "epsilon_db": None},
+    "CPC adv-75": {"epsilon_db": -75.0},
+    "CPC adv-65": {"epsilon_db": -65.0},
+    "CPC adv-55": {"epsilon_db": -55.0},
+    "CPC adv-45": {"epsilon_db": -45.0},
+    "CPC adv-35": {"epsilon_db": -35.0},
+    "CBoW": {"task": "cbow"} | AUDIO2VEC,
+    "SG": {"task": "skip-gram"} | AUDIO2VEC,
+    "TemporalGap": {"hidden": 64} | AUDIO2VEC,
+    "Triplet": {"margin": 0.1},  # D46
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_settings_are_the_papers_numbers(name):
+    found = vars(METHODS[name])
+    assert NUMBERS[name] == {key: found[key] for key in NUMBERS[name]}
+
+
 def test_which_impulse_responses_are_needed_is_told():
     assert [METHODS[name].rir_bank for name in ("ASG", "Sup.")] == ["simulated", None]
