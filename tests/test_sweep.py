@@ -1,14 +1,14 @@
 """The sweep of encoders: what is held out for it is no test clip, and no group is on both sides."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import sweep
+sys.path.append(str(ROOT / "benchmarks"))
+import sweep  # noqa: E402
 
 
 def listing():
