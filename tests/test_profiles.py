@@ -159,12 +159,17 @@ def test_sensitivity_is_measured_of_the_ablations_encoders(profile):
     assert {e.data_set for e in found} == {profile.pretraining.corpus}
 
 
-def test_table_6_has_the_seeds_of_table_4_where_these_are_its_runs():
-    """small: ASG and NONE, frozen, on the main corpus; each once; no run beyond table 4's."""
-    planned = plans.pretraining_data(SMALL)
-    assert len(planned) == len(set(planned))
-    more = [e for e in planned if e.seed in SMALL.more_seeds]
-    assert set(more) < set(plans.ablation(SMALL)) and {method(e) for e in more} == {"NONE", "ASG"}
-    assert {e.seed for e in more} == set(SMALL.more_seeds)
-    assert {f"{e.data_set}/{e.task}" for e in more} == set(SMALL.corpora_tasks)
-    assert not any(e.seed in SMALL.more_seeds for e in plans.pretraining_data(SMOKE))
+@EVERY
+def test_tables_5_and_6_have_all_seeds_of_table_4_for_asg_and_none_frozen(profile):
+    """On every front end and corpus; what is fine-tuned, Sup. and the controls have the first."""
+    seeds = set(profile.seeds), set(profile.seeds + profile.more_seeds)
+    for plan, part in ((plans.spectrogram_type, "frontend"), (plans.pretraining_data, "corpus")):
+        planned = plan(profile)
+        assert len(planned) == len(set(planned))
+        groups = {}
+        for e in planned:
+            which = getattr(e.pretraining, part, None) if part == "corpus" else e.frontend.name
+            groups.setdefault((which, method(e), e.setting), set()).add(e.seed)
+        assert len({which for which, *_ in groups if which}) >= 2
+        for (_, name, setting), found in groups.items():
+            assert found == seeds[name in plans.MAIN and setting == "frozen"], (name, setting)

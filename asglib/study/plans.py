@@ -97,37 +97,34 @@ def controls(
 
 def ablation(profile: Profile) -> list[Evaluation]:
     """Table 4, with ASG, for the profile's further seeds too; and NONE at ASG's work (D57)."""
-    every = replace(profile, seeds=profile.seeds + profile.more_seeds)
+    every = _all_seeds(profile)
     found = [e for method in ABLATION for e in evaluations(every, method, profile.tasks)]
     found += evaluations(profile, TWICE, profile.tasks)
     return controls(every, profile.tasks) + found
 
 
 def spectrogram_type(profile: Profile) -> list[Evaluation]:
-    """Table 5: linear and mel, with and without ASG, frozen and fine-tuned."""
-    found = []
+    """Table 5: linear and mel, with and without ASG, frozen (by all seeds, D66) and fine-tuned."""
+    found, every = [], _all_seeds(profile)
     for mel in (False, True):
         found += controls(profile, profile.tasks, profile.fine_tuned_tasks, mel)
-        for method in ("NONE", "ASG"):
-            found += evaluations(profile, method, profile.tasks, mel=mel)
+        for method in MAIN:
+            found += evaluations(every, method, profile.tasks, mel=mel)
             found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned", mel)
     return found
 
 
 def pretraining_data(profile: Profile) -> list[Evaluation]:
-    """Table 6: two corpora, each supervised, without and with ASG; and from scratch (3.5); with
-    the further seeds of table 4, where these are its runs."""
-    pretrained = [
-        e
-        for corpus in profile.corpora
-        for method in ("Sup.", "NONE", "ASG")
-        for setting in SETTINGS
-        for e in evaluations(profile, method, profile.corpora_tasks, setting, corpus=corpus)
-    ]
-    there = [e for e in ablation(profile) if e.pretraining and e.pretraining.method in MAIN]
-    more = [e for e in there if f"{e.data_set}/{e.task}" in profile.corpora_tasks]
-    pretrained = list(dict.fromkeys(pretrained + more))
-    return controls(profile, profile.corpora_tasks, profile.corpora_tasks) + pretrained
+    """Table 6: two corpora, each supervised, without and with ASG (these frozen by all seeds, D66);
+    and from scratch (3.5)."""
+    found = controls(profile, profile.corpora_tasks, profile.corpora_tasks)
+    for corpus in profile.corpora:
+        for method in ("Sup.", *MAIN):
+            for setting in SETTINGS:
+                main = method in MAIN and setting == "frozen"
+                seeds = _all_seeds(profile) if main else profile
+                found += evaluations(seeds, method, profile.corpora_tasks, setting, corpus=corpus)
+    return found
 
 
 def evaluation(profile: Profile) -> list[Evaluation]:
@@ -172,6 +169,10 @@ def all_systems(profile: Profile) -> list[Evaluation]:
     return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
 
 
+def _all_seeds(profile: Profile) -> Profile:
+    return replace(profile, seeds=profile.seeds + profile.more_seeds)
+
+
 def _few_seeds(profile: Profile) -> Profile:
     return replace(profile, seeds=profile.seeds[: profile.compared_seeds])
 
@@ -192,8 +193,7 @@ def lengths(profile: Profile) -> list[Evaluation]:
 
 def sensitivity(profile: Profile) -> list[Evaluation]:
     """What the encoders of table 4 notice of a move."""
-    profile = replace(profile, seeds=profile.seeds + profile.more_seeds)
-    return measured(profile, ("untrained", *ABLATION))
+    return measured(_all_seeds(profile), ("untrained", *ABLATION))
 
 
 def measured(profile: Profile, methods: Iterable[str]) -> list[Evaluation]:
