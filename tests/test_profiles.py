@@ -110,7 +110,7 @@ def test_compared_runs_differ_in_their_method_only(profile):
     assert len(kinds) == len(found) / 6
     differing = {replace(e.pretraining.settings, moves=()) for e in found}
     assert len(differing) == 1  # but for the moves
-    assert {method(e) for e in planned} == {*ABLATION, TWICE}
+    assert {method(e) for e in planned} == {*ABLATION, TWICE} and len(planned) == 7 * len(found) / 6
     assert {e.setting for e in found} == {"frozen"} and {e.seed for e in found} == set(seeds)
     assert all(e.seed == e.pretraining.seed for e in found)
 

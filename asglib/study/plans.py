@@ -96,10 +96,10 @@ def controls(
 
 
 def ablation(profile: Profile) -> list[Evaluation]:
-    """Table 4, with ASG, for the profile's further seeds too; and NONE at ASG's work (D57)."""
+    """Table 4 with ASG, and NONE at ASG's work (D57), for the profile's further seeds too."""
     every = _all_seeds(profile)
-    found = [e for method in ABLATION for e in evaluations(every, method, profile.tasks)]
-    found += evaluations(profile, TWICE, profile.tasks)
+    methods = (*ABLATION, TWICE)
+    found = [e for method in methods for e in evaluations(every, method, profile.tasks)]
     return controls(every, profile.tasks) + found
 
 
