@@ -1,5 +1,6 @@
 """Plans: each paper's systems beside the controls, in every profile."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,8 @@ def methods(plan, profile, setting="frozen"):
 def test_the_plan_of_a_paper_has_its_systems_and_the_controls(profile):
     for paper, plan in NAMES.items():
         shared = {*plans.CONTROLS, systems.CONTROL[paper], "NONE", "ASG"}
-        assert methods(plan, profile) == shared | set(profile.compared[paper])
+        others = systems.NAMED.get(paper, ())
+        assert methods(plan, profile) == shared | {*profile.compared[paper], *others}
     beyond = {"untrained CPC", "untrained A2V", *systems.SYSTEMS}
     assert methods("systems", profile) == {*plans.CONTROLS, "NONE", "ASG"} | beyond
     every = set(plans.everything(profile))
@@ -87,6 +89,17 @@ def test_what_needs_seconds_of_sound_says_on_what_it_was_trained():
     sliced = [f"{name}, esc50" for name in systems.SLICED]
     assert labels[:3] == ["spectrogram", "untrained", "untrained A2V"] and set(sliced) < set(labels)
     assert "Triplet" in labels and labels[-2:] == ["NONE", "ASG"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_papers_plan_has_every_system_that_its_claims_name(name):
+    """On both sides; the page that opens this plan judges these claims."""
+    planned = plans.PLANS[NAMES[name]](PROFILES["paper"])
+    there = {e.pretraining.method if e.pretraining else "spectrogram" for e in planned}
+    claims = read(name).claims
+    sides = ";".join([*claims["ours_minuend"], *claims["ours_subtrahend"]])
+    asked = {one.split("@")[0] for one in re.split("; ?| - ", sides) if one}
+    assert len(asked) > 3 and asked <= there, asked - there
 
 
 def test_a_compared_paper_is_evaluated_on_its_own_tasks_at_the_papers_size():
@@ -191,7 +204,11 @@ def test_the_steps_that_a_paper_states_are_made_on_any_corpus():
     for plan in ("audio2vec", "cpc"):
         for e in plans.PLANS[plan](PAPER):
             run = e.pretraining
-            if run and run.epochs and run.method in systems.PAPER:
+            if (
+                run
+                and run.epochs
+                and run.method in set(systems.COMPARED[plan]) & set(systems.PAPER)
+            ):
                 made = run.epochs * (run.clips_per_epoch // run.batch)
                 steps.setdefault((plan, run.corpus), set()).add(made)
     (slices,) = steps["audio2vec", "audioset"]

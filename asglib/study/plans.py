@@ -90,8 +90,9 @@ def evaluations(
 def controls(
     profile: Profile, tasks: tuple[str, ...], tuned: tuple[str, ...] = (), mel: bool = False
 ) -> list[Evaluation]:
-    """CONTROLS frozen on `tasks`, and training from scratch on those in `tuned`."""
-    frozen = [e for method in CONTROLS for e in evaluations(profile, method, tasks, mel=mel)]
+    """CONTROLS frozen on `tasks`, by all seeds, and training from scratch on those in `tuned`."""
+    every = _all_seeds(profile)
+    frozen = [e for method in CONTROLS for e in evaluations(every, method, tasks, mel=mel)]
     return frozen + evaluations(profile, "untrained", tuned, "fine-tuned", mel)
 
 
@@ -100,7 +101,7 @@ def ablation(profile: Profile) -> list[Evaluation]:
     every = _all_seeds(profile)
     methods = (*ABLATION, TWICE)
     found = [e for method in methods for e in evaluations(every, method, profile.tasks)]
-    return controls(every, profile.tasks) + found
+    return controls(profile, profile.tasks) + found
 
 
 def spectrogram_type(profile: Profile) -> list[Evaluation]:
@@ -128,23 +129,25 @@ def pretraining_data(profile: Profile) -> list[Evaluation]:
 
 
 def evaluation(profile: Profile) -> list[Evaluation]:
-    """Tables 2 and 3: ASG beside the controls, NONE and the supervised model."""
+    """Tables 2 and 3: the controls, NONE and ASG (frozen by all seeds, D66), the supervised model."""
     found = controls(profile, profile.evaluation_tasks, profile.fine_tuned_tasks)
     for method in ("NONE", "Sup.", "ASG"):
-        found += evaluations(profile, method, profile.evaluation_tasks)
+        seeds = _all_seeds(profile) if method in MAIN else profile
+        found += evaluations(seeds, method, profile.evaluation_tasks)
         found += evaluations(profile, method, profile.fine_tuned_tasks, "fine-tuned")
     return found
 
 
 def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[Evaluation]:
-    """One paper's systems beside the controls, NONE and ASG, frozen; those in `tuned` fine-tuned
-    too; and the variants that the profile has of them.
+    """One paper's systems beside the controls, NONE, ASG and those of other papers that its claims
+    name, frozen; those in `tuned` fine-tuned too; and the variants that the profile has of them.
 
     The control of their encoder has random weights. Fine-tuned, it is training from scratch.
     """
     profile = _few_seeds(profile)
     control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
-    methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], "NONE", "ASG"])
+    others = (*systems.NAMED.get(paper, ()), "NONE", "ASG")
+    methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], *others])
     found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
     for one in profile.variants.get(paper, {}).values():
         tasks = one.tasks or profile.tasks_of(paper, one.setting)

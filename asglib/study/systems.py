@@ -44,6 +44,7 @@ FEW = {  # the same where minutes must do
 MOST = COMPARED | {
     "cpc": tuple(n for n in COMPARED["cpc"] if n not in ("CPC adv-65", "CPC adv-45", "CPC dot"))
 }
+NAMED = {"cpc": ("COLA", "CBoW", "SG", "TemporalGap", "Triplet")}  # by claims, of other papers
 CONTROL = {"cpc": "untrained CPC", "augmented": "untrained", "audio2vec": "untrained A2V"}
 ON_WAVES = (*COMPARED["cpc"], CONTROL["cpc"])  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
