@@ -27,20 +27,26 @@ def judged():
 
 
 def test_every_heap_has_its_claims_the_surest_first():
-    assert list(lessons.lessons(judged(), lessons.HOLDS).index) == ["sure", "wide"]
-    assert list(lessons.lessons(judged(), lessons.FAILS).index) == ["fails"]
-    assert set(lessons.lessons(judged(), lessons.OPEN).index) == {"near", "never", "alone"}
+    holds, fails, still = (
+        lessons.lessons(judged(), words) for words in (lessons.HOLDS, lessons.FAILS, lessons.OPEN)
+    )
+    assert list(holds["id"]) == ["sure", "wide"] and list(holds["verdict"]) == [
+        "partly",
+        "reproduced",
+    ]
+    assert list(fails["id"]) == ["fails"] and list(fails.columns) == ["claim", "source", "id"]
+    assert list(still["id"]) == ["near", "never", "alone"]  # one seed comes last
     assert lessons.lessons(judged()[:0], lessons.OPEN).empty
 
 
 def test_what_would_settle_an_open_claim():
-    told = lessons.lessons(judged(), lessons.OPEN)["what would settle it"]
+    told = lessons.lessons(judged(), lessons.OPEN).set_index("id")["what would settle it"]
     # half 2 of 4 seeds: deviation 2 * 2 / 3.182 = 1.257; half 1 needs 9: 2.306 * 1.257 / 3 = 0.97
     assert told["near"] == "about 9 seeds instead of 4"
     assert told["never"].startswith("more than 100 seeds")
     assert told["alone"] == "more than one seed"
     small = judged().assign(limits=f"one seed; it is {EXCLUDES} for it, 2.0")
-    told = lessons.lessons(small, lessons.OPEN)["what would settle it"]
+    told = lessons.lessons(small, lessons.OPEN).set_index("id")["what would settle it"]
     assert told["alone"] == f"more than one seed; the interval is {EXCLUDES} for it"
 
 

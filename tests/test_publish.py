@@ -43,7 +43,7 @@ def test_the_table_shows_claim_paper_ours_and_verdict(tmp_path):
     found = line(text, "FT - NONE = 2.2").split(" | ")
     assert found[0].startswith("| FT, SF, FF outperforms NONE by 2.2%")
     # differences 5, 5.5, 4.5; t = 4.303
-    assert found[2:] == ["+5.0 [+3.8, +6.2], 3 seeds", "reproduced |"]
+    assert found[2:] == ["FT - NONE: +5.0 [+3.8, +6.2], 3 seeds", "reproduced |"]
     assert line(text, "ST - NONE < 0 (SCV1").endswith(" | inconclusive |")
     # no supervised run among the records: counted below, not shown as a row
     assert "ASG - Sup. >= 0" not in text
@@ -63,7 +63,7 @@ def test_a_larger_encoder_of_a_compared_system_does_not_stand_in_its_way(tmp_pat
     found += study(ASG=[0.7, 0.7])
     found = [r | {"corpus": MAIN, "profile": "small-gpu"} for r in found]
     text = publish.readme(table(tmp_path / "small-gpu.parquet", found))
-    assert "ASG@frontend=linear - " in (row := line(text, "our ASG achieves best or comparable"))
+    assert "ASG (linear) - " in (row := line(text, "our ASG achieves best or comparable"))
     assert "+10.0 [+10.0, +10.0], 2 seeds" in row
 
 
@@ -100,7 +100,7 @@ def test_a_smoke_table_says_that_it_is_no_evidence(tmp_path):
     text = publish.readme(table(tmp_path / "smoke.parquet", found))
     assert text.splitlines()[0].count("No evidence") == 1
     row = line(text, "FT - NONE = 2.2")
-    assert row.endswith("| +5.0 [+3.8, +6.2], 3 seeds | not tested |")
+    assert row.endswith("| FT - NONE: +5.0 [+3.8, +6.2], 3 seeds | not tested |")
     assert re.search(r"In all \d+ claims: \d+ not tested\.", text)
 
 

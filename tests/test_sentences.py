@@ -46,3 +46,19 @@ def test_a_difference_puts_one_side_above_the_other_only_by_its_interval_over_se
     rows = [(row, mean, mean - h, mean + h, unit, "average") for row, mean, h, unit in lines]
     told = [sentences.side(pd.DataFrame(rows, columns=columns), row) for row, *_ in lines]
     assert told == ["above", "below", "not told apart from", "not compared over seeds with"]
+
+
+def test_systems_stand_beside_their_untrained_networks_and_the_spectrogram():
+    frozen = [("SG, esc50", 60.0), ("CPC", 45.0), ("NONE", 79.0), ("spectrogram", 80.0)]
+    gains = [("SG - untrained A2V", -2.0), ("CPC - untrained CPC", 10.0)]
+    frozen, gains = (cells(*((row, "average", x) for row, x in some)) for some in (frozen, gains))
+    told = sentences.beside_untrained(frozen, gains)
+    assert told.endswith(": SG 60.0 (-2.0), CPC 45.0 (+10.0), the spectrogram alone 80.0")
+    assert sentences.beside_untrained(frozen[:0], gains).endswith("untrained): nothing is tested")
+
+
+def test_how_many_classes_the_supervised_model_learned():
+    runs = [{"method": "Sup.", "corpus": name, "classes": n} for name, n in (("a", 7), ("b", 32))]
+    told = sentences.learned([*runs, {"method": "NONE", "corpus": "a", "classes": 0}])
+    assert told == "Sup. learned the 7 classes of a and the 32 classes of b"
+    assert sentences.learned([]) == "Sup. is not pretrained here"

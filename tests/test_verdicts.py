@@ -94,6 +94,8 @@ def test_smoke_one_seed_and_nothing_are_no_reproduction():
     assert found == ("not tested", "smoke is not evidence")
     found = verdict(claim(), cell(0.5, 1, 1.5, "clips"), SMALL)
     assert found == ("partly", "one pretraining seed")
+    found = verdict(claim(), cell(-1.5, -1, -0.5, "clips"), SMALL)
+    assert found.word == "not reproduced" and found.reason.endswith("of 0; one pretraining seed")
     found = verdict(claim(), cell(*[np.nan] * 3, ""), SMALL)
     assert found == ("not tested", "nothing in common")
 
@@ -136,7 +138,7 @@ def test_a_scorecard():
     assert found.loc["ft-none", "verdict"] == "reproduced"
     assert found.loc["ft-none", "paper"] == "FT - NONE = 2.2 (Average, frozen)"
     ours = found.loc["ft-none", "ours"]
-    assert ours.startswith("+5.0 [+4.9") and ours.endswith("3 seeds")
+    assert ours.startswith("FT - NONE: +5.0 [+4.9") and ours.endswith("3 seeds")
     assert found.loc["ff-none", "verdict"] == "not reproduced"
     assert found.loc["moves-none", "verdict"] == "not reproduced"  # as its weakest move
     assert found.loc["moves-none", "ours"].startswith("FF - NONE: -1.0")
@@ -163,7 +165,7 @@ def test_numbers_are_turned_to_the_claimed_side():
     assert ft[["low", "mean", "high"]].tolist() == pytest.approx([3.76, 5, 6.24], abs=0.01)
     assert ft["stated"] == 2.2
     # claimed to be lower; differences -4, -3, -3: half-width 4.303 * 0.577 / sqrt(3) = 1.43
-    assert st["ours"] == "-3.3 [-4.8, -1.9], 3 seeds"
+    assert st["ours"] == "ST - NONE: -3.3 [-4.8, -1.9], 3 seeds"
     assert st[["low", "mean", "high"]].tolist() == pytest.approx([1.9, 3.33, 4.77], abs=0.01)
     assert np.isnan(found.loc["sup-frozen-vc", "mean"])
 
@@ -278,7 +280,7 @@ def test_a_claim_of_audio2vec_across_corpora():
     profile = SimpleNamespace(**vars(SMALL) | {"recipes": recipes})
     found = other_paper("audio2vec", "a2v-sg-musan", evaluations(records), profile)
     # the weakest: SG - CBoW is 10 in either seed, SG - TemporalGap 9 and 11: 10 -+ 12.7
-    assert found["ours"].startswith("SG@corpus=scenes - TemporalGap@corpus=scenes: +10.0 [-2.7,")
+    assert found["ours"].startswith("SG (scenes) - TemporalGap (scenes): +10.0 [-2.7,")
     assert found["verdict"] == "inconclusive"
     without = other_paper("audio2vec", "a2v-sg-musan", evaluations(records))
     assert without["verdict"] == "not tested"
@@ -305,7 +307,7 @@ def test_a_claim_row_by_row_compares_each_system_with_itself():
     profile = SimpleNamespace(**vars(SMALL) | changed)
     found = other_paper("audio2vec", "a2v-librispeech-most", by_variant(records), profile)
     assert found["verdict"] == "not reproduced" and found["mean"] == pytest.approx(-2)
-    told = "SG@corpus=esc50 - SG@variant=LibriSpeech@corpus=librispeech: -2.0 [-2.0, -2.0]"
+    told = "SG - SG (librispeech): -2.0 [-2.0, -2.0]"
     assert found["ours"].startswith(told)
 
 
@@ -323,7 +325,7 @@ def test_a_claim_of_a_larger_encoder_and_of_a_hidden_layer_is_judged_row_by_row(
     table = by_variant(records)
     found = other_paper("audio2vec", "a2v-larger", table, profile)
     assert found["verdict"] == "inconclusive" and found["mean"] == pytest.approx(2)
-    assert found["ours"].startswith("Triplet@variant=larger - Triplet: +2.0 [-10.7,")
+    assert found["ours"].startswith("Triplet (larger) - Triplet: +2.0 [-10.7,")
     found = other_paper("audio2vec", "a2v-head", table, profile)
     assert found["verdict"] == "not reproduced" and found["mean"] == pytest.approx(-1)
     # all three others are alike, but Triplet: -1 in one seed, +1 in the other: the weakest
@@ -332,7 +334,7 @@ def test_a_claim_of_a_larger_encoder_and_of_a_hidden_layer_is_judged_row_by_row(
     assert found["verdict"] == "not reproduced" and found["mean"] == pytest.approx(-4)
     assert "hidden layer" not in found["limits"].replace("what the hidden layer adds", "")
     found = other_paper("audio2vec", "a2v-sg-larger", table, profile)
-    assert found["ours"].startswith("SG@variant=larger - Triplet@variant=larger: +0.0 [-12.7,")
+    assert found["ours"].startswith("SG (larger) - Triplet (larger): +0.0 [-12.7,")
 
 
 def test_more_than_half_of_the_way_is_a_comparison_of_two_gains():
@@ -347,7 +349,7 @@ def test_more_than_half_of_the_way_is_a_comparison_of_two_gains():
     found = other_paper("audio2vec", "a2v-last-two-layers", by_variant(records), profile)
     assert found["mean"] == pytest.approx(6) and found["low"] == pytest.approx(-19.41, abs=0.01)
     assert found["verdict"] == "inconclusive" and found["paper"] == "no number"
-    start = "(SG@variant=last 2@setting=fine-tuned - SG@setting=frozen) - (untrained A2V@"
+    start = "(SG (last 2, fine-tuned) - SG (frozen)) - (untrained A2V (fine-tuned) - "
     assert found["ours"].startswith(start)
 
 

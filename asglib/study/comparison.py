@@ -53,6 +53,20 @@ def as_system(system: str | dict, **shared) -> dict:
     return SHARED | shared | system
 
 
+def spoken(system: str) -> str:
+    """A system, or the two of a gain, as a reader is told it.
+
+    >>> spoken("SG@variant=last 2@setting=fine-tuned - SG")
+    '(SG (last 2, fine-tuned) - SG)'
+    """
+    told = []
+    for one in parts(system):
+        method, *changes = one.split("@")
+        words = {value.lower(): value for _, value in (change.split("=") for change in changes)}
+        told.append(f"{method} ({', '.join(words.values())})" if words else method)
+    return told[0] if len(told) == 1 else f"({' - '.join(told)})"
+
+
 def choose(table: pd.DataFrame, system: str | dict, **shared) -> pd.DataFrame:
     """The rows of one system; ResultsError where these are several systems."""
     asked = as_system(system, **shared)

@@ -27,16 +27,20 @@ def headline(table: pd.DataFrame, profile: Profile) -> str:
 
 
 def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:
-    """The claims of some verdicts, the surest first: what the paper says, what we measured, how
-    sure that is, and of open ones what would settle them."""
+    """The claims of some verdicts: what we measured, what the paper says, and of open ones what
+    would settle them. Several seeds come before one, then those farthest from zero for their width.
+    """
     found = judged[judged["verdict"].isin(verdicts)]
-    found = found.assign(sure=found["mean"].abs() / (found["high"] - found["low"]))
-    found = found.sort_values("sure", ascending=False, kind="stable")
-    shown = found[["source", "claim", "ours", "verdict"]]
+    sure = found["mean"].abs() / (found["high"] - found["low"])
+    found = found.assign(several=found["n"] > 1, sure=sure)
+    found = found.sort_values(["several", "sure"], ascending=False, kind="stable")
+    shown = ["claim", "source", "id"]
     if verdicts == OPEN:
-        ways = [settles(claim) for claim in found.itertuples()]
-        shown = shown.assign(**{"what would settle it": ways})
-    return shown.set_axis(found["id"]).rename_axis("id")
+        found["what would settle it"] = [settles(claim) for claim in found.itertuples()]
+        shown.insert(0, "what would settle it")
+    if len(verdicts) > 1:
+        shown.insert(0, "verdict")
+    return found.set_index("ours")[shown]
 
 
 def settles(claim) -> str:

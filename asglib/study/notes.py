@@ -37,8 +37,7 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
     for _, row in table[table["counts"].notna()].iterrows():
         counts, name = row["counts"], row["data_set"]
         if absent := ", ".join(counts.get("absent_from_test", [])):
-            silent = f"{row['metric']} says nothing about it"
-            yield f"{row['key']}: no test clip of {absent}, so {silent}."
+            yield f"{row['key']}: no test clip of class {absent}: {row['metric']} is of the others."
         for kind, words in (("skipped", "clips skipped"), ("truncated", "files end too early")):
             if clips := counts.get(kind):
                 first = f"{clips[0]['path']} ({clips[0]['reason']})"

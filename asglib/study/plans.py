@@ -129,7 +129,7 @@ def pretraining_data(profile: Profile) -> list[Evaluation]:
 
 
 def evaluation(profile: Profile) -> list[Evaluation]:
-    """Tables 2 and 3: the controls, NONE and ASG (frozen by all seeds, D66), the supervised model."""
+    """Tables 2 and 3: controls, NONE and ASG (frozen by all seeds, D66), the supervised model."""
     found = controls(profile, profile.evaluation_tasks, profile.fine_tuned_tasks)
     for method in ("NONE", "Sup.", "ASG"):
         seeds = _all_seeds(profile) if method in MAIN else profile

@@ -57,3 +57,27 @@ def side(cells: pd.DataFrame, row: str) -> str:
     if cell["low"] <= 0 <= cell["high"]:
         return "not told apart from"
     return "above" if cell["low"] > 0 else "below"
+
+
+def beside_untrained(frozen: pd.DataFrame, gains: pd.DataFrame) -> str:
+    """Each system's average in percent, and how far above its untrained network that is.
+
+    `gains` has the rows "A - the control of A"; `frozen` has A, or "A, corpus".
+    """
+    levels = average(frozen)["mean"].dropna()
+    levels = levels.set_axis(levels.index.str.split(", ").str[0])
+    points = average(gains)["mean"].dropna()
+    points = points.set_axis(points.index.str.split(" - ").str[0])
+    both = [name for name in points.index if name in levels]
+    told = [f"{name} {levels[name]:.1f} ({points[name]:+.1f})" for name in both]
+    if "spectrogram" in levels:
+        told.append(f"the spectrogram alone {levels['spectrogram']:.1f}")
+    named = ", ".join(told) or "nothing is tested"
+    return f"Percent on average (points above the same network untrained): {named}"
+
+
+def learned(pretrainings: Iterable[Mapping]) -> str:
+    """How many classes the supervised model learned, which says what its labels can teach."""
+    counts = {r["corpus"]: r["classes"] for r in pretrainings if r["method"] == "Sup."}
+    told = " and ".join(f"the {count} classes of {corpus}" for corpus, count in counts.items())
+    return f"Sup. learned {told}" if told else "Sup. is not pretrained here"

@@ -6,13 +6,23 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from asglib.study.comparison import Cell, Comparison, as_system, compare, describe, parts, rows_of
+from asglib.study.comparison import (
+    Cell,
+    Comparison,
+    as_system,
+    compare,
+    describe,
+    parts,
+    rows_of,
+    spoken,
+)
 from asglib.study.records import ResultsError
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
+ONE_SEED = "one pretraining seed"
 EXCLUDES = "below the least that the paper's tables print"  # of claims without a stated size
 # of what another thing is judged than the claim says
 LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
@@ -27,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A difference that a claim is about, by name ("" where there is one), and its verdict."""
+    """A difference that a claim is about, by name, and its verdict."""
 
     name: str
     cell: Cell
@@ -55,17 +65,18 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
     low, _, high = (round(value, 9) for value in _turned(claim, cell))  # 9: float error
     least = 0 if claim.direction == ">=" else 1e-9  # the smallest difference that is as claimed
     small = high < claim.stated - claim.rounding  # False without a stated size (NaN)
+    alone = f"; {ONE_SEED}" if cell.unit == "clips" else ""
     if high < least:
-        return Verdict("not reproduced", "the interval lies on the other side of 0")
+        return Verdict("not reproduced", f"the interval lies on the other side of 0{alone}")
     if low < least:
         reaches = "the interval reaches 0"
         below = f"{reaches} and stays below the stated {claim.stated:.1f}"
         if small:
-            return Verdict("not reproduced", below)
+            return Verdict("not reproduced", f"{below}{alone}")
         tabled = f"{reaches} and is {EXCLUDES} for it, {claim.printed.value:.1f}"
         return Verdict("inconclusive", tabled if high < claim.printed.low else reaches)
     if cell.unit == "clips":
-        return Verdict("partly", "one pretraining seed")
+        return Verdict("partly", ONE_SEED)
     if low == high:
         return Verdict("partly", "every seed gave the same difference")
     if small:
@@ -129,7 +140,7 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     for a, b in pairs:
         found = compare(table, a, b, tasks, several, **shared)
         cells = {f" on {key}": cell for key, cell in found.tasks.items()} or {"": found.average}
-        named = " - ".join(f"({one})" if len(parts(one)) > 1 else one for one in (a, b))
+        named = f"{spoken(a)} - {spoken(b)}"
         for on, cell in cells.items():
             judged.append(Judged(f"{named}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
@@ -138,8 +149,7 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
         limits.append(LINEAR)
     if claim.kind == "relative":
         limits.append(RELATIVE)
-    told = len(judged) > 1 or claim.kind == "untabled"  # where the paper's side does not say it
-    return one._replace(name=one.name * told), limits
+    return one, limits
 
 
 def _on_its_corpus(system: str, profile) -> str:
@@ -151,7 +161,8 @@ def _on_its_corpus(system: str, profile) -> str:
     recipe = dict(profile.recipes.get(method, {}))
     for by_name in profile.variants.values():
         recipe |= by_name[variant].pretraining if variant in by_name else {}
-    elsewhere = "corpus" in recipe and "@corpus=" not in system
+    usual = profile.pretraining.corpus
+    elsewhere = recipe.get("corpus", usual) != usual and "@corpus=" not in system
     return f"{system}@corpus={recipe['corpus']}" if elsewhere else system
 
 

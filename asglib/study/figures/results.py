@@ -44,7 +44,7 @@ def dot_intervals(
         crowded = len(columns) * max(map(len, columns)) > 9 * width
         axes = part.subplots(1, len(columns), squeeze=False, sharey=True, sharex=zero)[0]
         for axis, column in zip(axes, columns):
-            _panel(axis, cells, dots, column)
+            _panel(axis, cells, dots, column, ticks=2 if crowded else 3)
             if zero:
                 axis.axvline(0, linestyle=":", **GUIDE)
             axis.set_title(_broken(column) if crowded else column, fontsize=8 if crowded else 10)
@@ -59,7 +59,7 @@ def _broken(column: str) -> str:
     return re.sub("([/_]) ", r"\1", "\n".join(lines))
 
 
-def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str) -> None:
+def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str, ticks: int) -> None:
     """The rows of one column; a row without a mean says why."""
     rows = list(cells["row"].unique())
     palette, markers = looks(rows).values()
@@ -76,7 +76,7 @@ def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str) ->
         middle = {"transform": axis.get_yaxis_transform(), "ha": "center", "va": "center"}
         axis.text(0.5, cell.y, why, fontsize=8, color=GUIDE["color"], **middle)
     _name_rows(axis, rows)
-    axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    axis.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
     if len(axis.texts) == len(rows):
         axis.set_xticks([])
 
