@@ -22,7 +22,7 @@ def headline(table: pd.DataFrame, profile: Profile) -> str:
     epochs, work = (sentences.side(cells, name) for name in pairs)
     return (
         f"In points on the mean of {len(tasks)} tasks, at equal epochs ASG is {epochs} NONE: "
-        f"{chance}. At equal work ASG is {work} NONE: {longer}."
+        f"{chance}. At equal work (NONE for twice the epochs) ASG is {work} NONE: {longer}."
     )
 
 
