@@ -22,7 +22,7 @@ from asglib.data.workspace import Workspace
 from asglib.files import log
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is a key of its own, of what is computed from it once
 class Corpus:
     """Rows of indexes, with absolute paths in `file` and the set's name in `data_set`."""
 

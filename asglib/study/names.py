@@ -28,13 +28,11 @@ def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
     if isinstance(config, Evaluation):
         return _evaluation_name(config, workspace)
     corpus = load(config.corpus, workspace)
-    rows = corpus.rows[corpus.rows.split == "train"]
-    targets = corpus.joint_labels(rows) if config.settings.labels else None
     world = max(workspace.processes, processes.rank_and_world()[1])
     parts = [
         config,
         type(config.settings).__qualname__,
-        corpus.fingerprint(rows, targets),
+        _trained_on(corpus, config.settings.labels),
         _sound(config.settings.rir_bank, workspace),
         code_of(config),
         # on CPUs batch normalisation is each process's own (D16)
@@ -49,13 +47,12 @@ def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
     before = run_name(config.pretraining, workspace) if config.pretraining else None
     method = config.pretraining.method.rstrip(".") if config.pretraining else "spectrogram"
     corpus = evaluated(config, workspace)
-    targets = frames = metric = None
-    if config.setting != SENSITIVITY:
+    task = None if config.setting == SENSITIVITY else config.task
+    data, frames, metric = _evaluated_on(corpus, config.data_set, task), None, None
+    if task is not None:
         data_set = DATASETS[config.data_set]
-        targets = corpus.labels(corpus.rows, config.data_set, config.task)
         frames = config.training.frames(data_set.seconds)
-        metric = data_set.tasks[config.task].metric
-    data = corpus.fingerprint(corpus.rows, targets)
+        metric = data_set.tasks[task].metric
     folds = corpus.rows.fold.tolist() if config.training.folds else None
     parts = [config, before, data, frames, metric, folds, code_of(config)]
     if embedded.large(config, corpus):
@@ -85,6 +82,21 @@ def _sound(bank: str | None, workspace: Workspace) -> str:
 
 def evaluated(config: Evaluation, workspace: Workspace) -> Corpus:
     """The clips that an evaluation reads: training and test rows, at most max_clips of each."""
-    corpus = load(config.data_set, workspace)
-    corpus = corpus.only(corpus.rows.split.isin(("train", "test")))
-    return corpus.drawn(config.training.max_clips)
+    return _both_parts(load(config.data_set, workspace), config.training.max_clips)
+
+
+@cache
+def _both_parts(corpus: Corpus, max_clips: int | None) -> Corpus:
+    return corpus.only(corpus.rows.split.isin(("train", "test"))).drawn(max_clips)
+
+
+@cache
+def _trained_on(corpus: Corpus, labels: bool) -> str:
+    rows = corpus.rows[corpus.rows.split == "train"]
+    return corpus.fingerprint(rows, corpus.joint_labels(rows) if labels else None)
+
+
+@cache
+def _evaluated_on(corpus: Corpus, data_set: str, task: str | None) -> str:
+    targets = None if task is None else corpus.labels(corpus.rows, data_set, task)
+    return corpus.fingerprint(corpus.rows, targets)
