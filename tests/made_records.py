@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from asglib.study.systems import MOST
+
 TASKS = ["fsdd/digit", "fsdd/speaker"]
 SPEAKERS = [f"speaker {i // 5}" for i in range(40)]
 SMALL = SimpleNamespace(
@@ -11,6 +13,7 @@ SMALL = SimpleNamespace(
     corpora=("first", "second"),
     recipes={},
     variants={},
+    compared=MOST,
 )
 
 

@@ -1,7 +1,5 @@
 """Differences: paired by seed or by clip, in points, and what lacks is named."""
 
-import math
-
 import numpy as np
 import pytest
 from made_records import SPEAKERS, TASKS, record, study
@@ -9,7 +7,7 @@ from scipy import stats
 
 from asglib.study.comparison import Cell, as_system, choose, compare, describe, rows_of
 from asglib.study.records import ResultsError, evaluations
-from asglib.study.tables import scores
+from asglib.study.tables import differences, scores
 
 
 def test_the_paired_t_interval_in_points():
@@ -45,7 +43,22 @@ def test_only_common_seeds_and_tasks_count_and_the_rest_is_named():
         "NONE has no number on notes/octave",
     ]
     assert found.average.n == 1 and found.average.unit == ""  # seed 1 is whole, without clips
-    assert math.isnan(found.average.mean) and "no clips recorded" in found.average.note
+    assert found.average.mean == pytest.approx(20) and "no clips recorded" in found.average.note
+
+
+def test_one_seeds_average_counts_a_task_without_clips_and_has_no_interval():
+    """As scores and dots do: (10 + 10 + 80) / 3 points, and no interval over two of three tasks."""
+    records = []
+    for method, right, value in (("ASG", 36, 0.9), ("NONE", 32, 0.1)):
+        records += [record(method, right, key) for key in TASKS]
+        records += [record(method, value, "audioset/events")]
+    keys = [*TASKS, "audioset/events"]
+    table = evaluations(records)
+    cells, dots = differences(table, {"ASG - NONE": ("ASG", "NONE")}, keys)
+    average = cells[cells["column"] == "average"].iloc[0]
+    assert average["mean"] == pytest.approx(100 / 3) and average["text"] == "+33.3, no interval"
+    assert dots[dots["column"] == "average"]["value"].tolist() == pytest.approx([100 / 3])
+    assert compare(table, "ASG", "NONE", list(TASKS)).average.unit == "clips"
 
 
 def test_a_gap_on_several_tasks_is_told_once():

@@ -43,7 +43,8 @@ def cell(low, mean, high, unit="seeds"):
         ({}, (1.0, 1.0, 1.0), "partly"),  # no spread between seeds is no certainty
         ({}, (-2.5, -1.0, 0.5), "inconclusive"),  # the mean decides nothing
         ({}, (-1.5, -1.0, -0.5), "not reproduced"),
-        ({}, (0.0, 0.0, 0.0), "not reproduced"),
+        ({}, (0.0, 0.0, 0.0), "inconclusive"),  # a tie, say 100 % on both sides
+        ({}, (-2.0, -1.0, 0.0), "inconclusive"),
         ({"direction": "<"}, (-1.5, -1.0, -0.5), "reproduced"),
         ({"direction": "<"}, (0.5, 1.0, 1.5), "not reproduced"),
         ({"direction": "<"}, (-2.0, -0.5, 1.0), "inconclusive"),
@@ -284,6 +285,37 @@ def test_a_claim_of_audio2vec_across_corpora():
     assert found["verdict"] == "inconclusive"
     without = other_paper("audio2vec", "a2v-sg-musan", evaluations(records))
     assert without["verdict"] == "not tested"
+
+
+def test_systems_that_a_profile_leaves_out_do_not_stop_a_claim_about_the_others():
+    """small has no adv-65 and no adv-45 (D52): of the others each is above adv-35."""
+    names = ("CPC", "CPC adv-75", "CPC adv-55", "CPC gauss")
+    values = {name: [0.605 + n / 100, 0.61, 0.62] for n, name in enumerate(names)}
+    values |= {"CPC adv-35": [0.40, 0.41, 0.42]}
+    own = {"corpus": "esc50", "frontend": "waves", "encoder": "cpc-small"}
+    table = pretext(
+        [
+            own | {"run": f"{name}{n}", "method": name, "seed": n, "held_out": {"ranked": value}}
+            for name, row in values.items()
+            for n, value in enumerate(row)
+        ]
+    )
+    found = other_paper("cpc", "cpc-big-eps-dev", table)
+    assert found["verdict"] == "reproduced"
+    assert "without CPC adv-65, CPC adv-45, which small does not run" in found["limits"]
+    every = SimpleNamespace(**vars(SMALL) | {"compared": systems.COMPARED})
+    assert other_paper("cpc", "cpc-big-eps-dev", table, every)["verdict"] == "not tested"
+
+
+def test_a_reason_about_a_stand_in_is_told_only_where_there_is_one():
+    def limits(key):
+        values = {"NONE": [0.5, 0.51, 0.52], "ASG": [0.6, 0.62, 0.61]}
+        keys = [key] if key.startswith("audioset") else ["ravdess/speaker", "wake-words/keyword"]
+        records = [one | {"corpus": "first"} for one in study(keys, **values)]
+        return judged(records).loc["data-audioset-frozen", "limits"]
+
+    told = "on which tasks was fixed after the results were seen (D63)"
+    assert told in limits("ravdess") and told not in limits("audioset/events")
 
 
 def by_variant(records):

@@ -168,12 +168,17 @@ def bootstrap(a: pd.DataFrame, b: pd.DataFrame | None, keys: list[str], seeds: l
 
 
 def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = None) -> Cell:
-    """The mean over tasks, over the seeds that are whole in all of `values` [seeds, tasks]."""
+    """The mean over tasks, over the seeds that are whole in all of `values` [seeds, tasks].
+
+    One seed whose clips cannot be drawn in every task has a mean without an interval.
+    """
     whole = values.dropna()
     if whole.empty:
         return Cell(note="no seed that both have in every task")
     if len(whole) == 1:
-        return bootstrap(a, b, list(whole.columns), list(whole.index))
+        found = bootstrap(a, b, list(whole.columns), list(whole.index))
+        alone = Cell(float(whole.to_numpy().mean()), n=1, note=found.note)
+        return alone if found.note else found
     return Cell(*mean_t(whole.mean(axis=1)), unit="seeds")
 
 

@@ -1,7 +1,8 @@
 """Intervals for the comparisons of the paper's sections 3.3 to 3.5, which prints bare means.
 
 Two sources of chance are kept apart: pretraining seeds (t intervals over seeds) and the draw of
-the test clips (a bootstrap in whole groups, where clips share a speaker or a recording).
+the test clips (a bootstrap in whole groups, where an index names what clips share, say a speaker or
+a recording; else clip by clip, as of Free Spoken Digits).
 """
 
 import warnings

@@ -68,8 +68,6 @@ def scores(
 def _score(side: pd.DataFrame, values: pd.DataFrame, column: str) -> Cell:
     part = values if column == AVERAGE else values[[column]]
     cell = comparison.interval(part, side)
-    if cell.n and cell.note:  # one seed, and a task without clips to draw from
-        return Cell(float(part.dropna().to_numpy().mean()), n=1, note=cell.note)
     if cell.n:
         return cell
     if column == AVERAGE and part.notna().any(axis=None):
@@ -105,7 +103,8 @@ def differences(
         common = [column for column, cell in found.tasks.items() if cell.n]
         part = f", {len(common)} of {len(columns)} tasks" if 0 < len(common) < len(columns) else ""
         for column, cell in (found.tasks | {AVERAGE: found.average}).items():
-            text = describe(cell) if cell.unit else "no interval" if cell.n else "not tested"
+            bare = f"{cell.mean:+.1f}, no interval" if cell.n else "not tested"
+            text = describe(cell) if cell.unit else bare
             lines.append((label, column, cell, text + part * (column == AVERAGE)))
         dots.append(dots_of(label, found.points, common))
     return _cells(lines), pd.concat(dots, ignore_index=True)

@@ -17,11 +17,13 @@ from asglib.study.comparison import (
     spoken,
 )
 from asglib.study.records import ResultsError
+from asglib.study.systems import COMPARED
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
+STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in
 ONE_SEED = "one pretraining seed"
 EXCLUDES = "below the least that the paper's tables print"  # of claims without a stated size
 # of what another thing is judged than the claim says
@@ -66,7 +68,7 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
     least = 0 if claim.direction == ">=" else 1e-9  # the smallest difference that is as claimed
     small = high < claim.stated - claim.rounding  # False without a stated size (NaN)
     alone = f"; {ONE_SEED}" if cell.unit == "clips" else ""
-    if high < least:
+    if high < 0:
         return Verdict("not reproduced", f"the interval lies on the other side of 0{alone}")
     if low < least:
         reaches = "the interval reaches 0"
@@ -133,6 +135,9 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     same = [[one.split("@")[0] for one in side] for side in sides]
     pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
     pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
+    planned = [pair for pair in pairs if not _left_out(pair, profile)]
+    without = {name: None for pair in pairs for name in _left_out(pair, profile)}
+    pairs = planned or pairs
     rows = pd.concat([rows_of(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
     tasks, stands = _scope(recorded, claim.ours_scope)
@@ -145,11 +150,23 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
             judged.append(Judged(f"{named}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
     limits = [stands, one.cell.note, *one.found.left_out]
+    if planned and without:
+        limits.append(f"without {', '.join(without)}, which {profile.name} does not run")
+    if stands and claim.reason.startswith(STAND_IN):
+        limits.append(claim.reason.removeprefix(STAND_IN))
     if claim.setting == "mlp" and not rows["protocol"].str.contains("hidden", na=False).all():
         limits.append(LINEAR)
     if claim.kind == "relative":
         limits.append(RELATIVE)
     return one, limits
+
+
+def _left_out(pair: tuple, profile) -> list[str]:
+    """Methods of compared papers in a pair that the profile leaves out, to save hours."""
+    every = {name for names in COMPARED.values() for name in names}
+    there = {name for names in profile.compared.values() for name in names}
+    names = [one.split("@")[0] for system in pair for one in parts(system)]
+    return [name for name in names if name in every - there]
 
 
 def _on_its_corpus(system: str, profile) -> str:
@@ -192,9 +209,10 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
                 ours = name + describe(cell)
             except ResultsError as error:
                 limits = [str(error)]
-        told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, claim.reason])))
+        always = "" if claim.reason.startswith(STAND_IN) else claim.reason
+        told = "; ".join(dict.fromkeys(filter(None, [judged.reason, *limits, always])))
         texts = [claim.id, claim.section, claim.table, claim.sentence, _stated(claim), ours]
         stated = np.nan if claim.kind == "relative" else claim.stated
-        numbers = [*_turned(claim, cell), cell.n, stated, measurable]
+        numbers = [*_turned(claim, cell if cell.unit else Cell()), cell.n, stated, measurable]
         lines.append([*texts, judged.word, told, *numbers])
     return pd.DataFrame(lines, columns=["id", "section", "table", *SHOWN, *NUMBERS])
