@@ -12,6 +12,11 @@ from asglib.study import plans, rows, systems
 from asglib.study.paper import read
 from asglib.study.profiles import PAPER, PROFILES, SMALL, SMOKE
 
+CONTROL = {  # of random weights, each with a paper's own network and input
+    "cpc": ["untrained CPC"],
+    "augmented": ["untrained COLA", "untrained BYOL-A"],
+    "audio2vec": ["untrained A2V"],
+}
 NAMES = {"cpc": "cpc", "augmented": "cola", "audio2vec": "audio2vec"}
 
 
@@ -23,10 +28,10 @@ def methods(plan, profile, setting="frozen"):
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_the_plan_of_a_paper_has_its_systems_and_the_controls(profile):
     for paper, plan in NAMES.items():
-        shared = {*plans.CONTROLS, systems.CONTROL[paper], "NONE", "ASG"}
+        shared = {*plans.CONTROLS, *CONTROL[paper], "NONE", "ASG"}
         others = systems.NAMED.get(paper, ())
         assert methods(plan, profile) == shared | {*profile.compared[paper], *others}
-    beyond = {"untrained CPC", "untrained A2V", *systems.SYSTEMS}
+    beyond = {name for names in CONTROL.values() for name in names} | set(systems.SYSTEMS)
     assert methods("systems", profile) == {*plans.CONTROLS, "NONE", "ASG"} | beyond
     every = set(plans.everything(profile))
     for plan in plans.PLANS.values():
@@ -36,12 +41,13 @@ def test_the_plan_of_a_paper_has_its_systems_and_the_controls(profile):
 def test_every_method_is_in_a_plan_where_there_is_time():
     papers = {name for paper in systems.COMPARED.values() for name in paper}
     tables = methods("table 4", SMALL) | methods("table 6", SMALL)
-    assert papers | tables | set(systems.CONTROL.values()) == {*METHODS, "spectrogram"}
+    controls = {name for names in CONTROL.values() for name in names}
+    assert papers | tables | controls == {*METHODS, "spectrogram"}
 
 
 def test_fine_tuning_is_planned_where_a_paper_does_it():
     tuned = methods("cola", SMALL, "fine-tuned")
-    assert tuned == {"untrained"} | {name for name in METHODS if name.startswith("COLA")}
+    assert tuned == {"untrained COLA"} | {name for name in METHODS if name.startswith("COLA")}
     # SG: its last layers alone
     assert methods("audio2vec", SMALL, "fine-tuned") == {"untrained A2V", "SG"}
 
@@ -62,14 +68,22 @@ def test_one_seed_and_few_systems_in_smoke():
         other = replace(SMOKE, seeds=(5, 6))
         assert {e.seed for e in plans.PLANS[plan](other)} == {5}
     runs = {e.pretraining for name in NAMES.values() for e in plans.PLANS[name](SMOKE)}
-    assert len({run.method for run in runs if run} - {"untrained", "NONE", "ASG"}) == 14
+    assert len({run.method for run in runs if run} - {"untrained", "NONE", "ASG"}) == 16
 
 
-def test_an_untrained_control_learns_nothing_and_has_its_papers_encoder():
-    for paper, control in systems.CONTROL.items():
-        made = plans.pretraining(SMALL, control, 0)
-        assert made.epochs == 0
-        assert made.encoder == plans.pretraining(SMALL, systems.COMPARED[paper][0], 0).encoder
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_an_untrained_control_learns_nothing_and_has_its_systems_network_and_input(profile):
+    for paper, names in CONTROL.items():
+        assert list(systems.controls(systems.COMPARED[paper])) == names
+        for method in systems.COMPARED[paper]:
+            own, control = (
+                plans.pretraining(profile, name, 0) for name in (method, systems.control(method))
+            )
+            assert (control.epochs, own.epochs > 0) == (0, True)
+            for part in ("encoder", "frontend", "frames", "corpus"):
+                alike = getattr(own, part) == getattr(control, part)
+                assert alike or part == "corpus" and method in systems.SLICED
+    assert systems.control("ASG") == systems.control("Sup.") == "untrained"
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name not in systems.SLICED])

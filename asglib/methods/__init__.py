@@ -45,7 +45,9 @@ METHODS = table(
     ("Triplet", triplet.Settings()),
     ("AutoEncoder", autoencoder.Settings()),
     ("MultiHead", multi_head.Settings()),
-    ("untrained CPC", cpc.Settings()),  # runs of 0 epochs, one an encoder
+    ("untrained COLA", cola.Settings()),  # runs of 0 epochs, one an encoder
+    ("untrained BYOL-A", byol_a.Settings()),
+    ("untrained CPC", cpc.Settings()),
     ("untrained A2V", autoencoder.Settings()),
     ("untrained", asg.Settings(moves=())),
 )

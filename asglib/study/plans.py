@@ -142,19 +142,19 @@ def compared(profile: Profile, paper: str, tuned: tuple[str, ...] = ()) -> list[
     """One paper's systems beside the controls, NONE, ASG and those of other papers that its claims
     name, frozen; those in `tuned` fine-tuned too; and the variants that the profile has of them.
 
-    The control of their encoder has random weights. Fine-tuned, it is training from scratch.
+    The controls of their encoders have random weights. Fine-tuned, they are training from scratch.
     """
     profile = _few_seeds(profile)
-    control, tasks = systems.CONTROL[paper], profile.tasks_of(paper)
+    own, tasks = profile.compared[paper], profile.tasks_of(paper)
     others = (*systems.NAMED.get(paper, ()), "NONE", "ASG")
-    methods = dict.fromkeys([*CONTROLS, control, *profile.compared[paper], *others])
+    methods = dict.fromkeys([*CONTROLS, *systems.controls(own), *own, *others])
     found = [e for method in methods for e in evaluations(profile, method, tasks, paper=paper)]
     for one in profile.variants.get(paper, {}).values():
         tasks = one.tasks or profile.tasks_of(paper, one.setting)
         for method in one.methods:
             found += evaluations(profile, method, tasks, one.setting, paper=paper, variant=one)
     tasks = profile.tasks_of(paper, "fine-tuned")
-    for method in (control, *tuned):
+    for method in (*systems.controls(tuned or own), *tuned):
         found += evaluations(profile, method, tasks, "fine-tuned", paper=paper)
     return found
 
@@ -168,7 +168,8 @@ def augmented(profile: Profile) -> list[Evaluation]:
 def all_systems(profile: Profile) -> list[Evaluation]:
     """One system of each kind, ours and the compared ones, frozen, with the controls."""
     profile = _few_seeds(profile)
-    methods = [*CONTROLS, "untrained CPC", "untrained A2V", *systems.SYSTEMS, "NONE", "ASG"]
+    own = systems.controls(systems.SYSTEMS)
+    methods = [*CONTROLS, *own, *systems.SYSTEMS, "NONE", "ASG"]
     return [e for m in methods for e in evaluations(profile, m, profile.evaluation_tasks)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from asglib.study import plans, systems
-from asglib.study.profiles import ABLATION, Profile
+from asglib.study.profiles import Profile
 from asglib.study.records import of_variants
 
 
@@ -54,11 +54,10 @@ def systems_of(profile: Profile, paper: str = "") -> dict[str, dict]:
 
     A label names the corpus where it is not the profile's.
     """
-    methods = [*plans.CONTROLS, "untrained CPC", "untrained A2V", *systems.SYSTEMS]
-    if paper:
-        methods = [*plans.CONTROLS, systems.CONTROL[paper], *profile.compared[paper]]
+    own = profile.compared[paper] if paper else systems.SYSTEMS
+    methods = [*plans.CONTROLS, *systems.controls(own), *own, "NONE", "ASG"]
     found = {}
-    for method in dict.fromkeys([*methods, "NONE", "ASG"]):
+    for method in dict.fromkeys(methods):
         made = system(profile, method)
         usual = made["corpus"] in ("", profile.pretraining.corpus)
         found[method if usual else f"{method}, {made['corpus']}"] = made
@@ -69,7 +68,7 @@ def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
     """{"method - control": both systems}: what training added to random weights."""
     found = {}
     for method in (*profile.compared[paper], "NONE", "ASG"):
-        control = "untrained" if method in ABLATION else systems.CONTROL[paper]
+        control = systems.control(method)
         found[f"{method} - {control}"] = system(profile, method), system(profile, control)
     return found
 
@@ -93,7 +92,8 @@ def retrained(profile: Profile, paper: str) -> dict[str, dict]:
             changed, own = varied(profile, paper, name)[f"{method}, {name} - {method}"]
             found |= {f"{method}, none": own, f"{method}, {name}": changed}
     if found:
-        control = system(profile, systems.CONTROL[paper])
+        (name,) = systems.controls(profile.compared[paper])
+        control = system(profile, name)
         found["all, from scratch"] = control | {"setting": "fine-tuned"}
     return found
 

@@ -6,17 +6,20 @@ augmented contrastive learning 3.1, CPC 3.1 and 3.2, Audio2Vec 4, BYOL-A's own).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asglib.config import Downstream, Frontend
 from asglib.methods import (
     METHODS,
+    asg,
     audio2vec,
     autoencoder,
     byol_a,
     cola,
     cpc,
     multi_head,
+    supervised,
     temporal_gap,
     triplet,
 )
@@ -45,8 +48,7 @@ MOST = COMPARED | {
     "cpc": tuple(n for n in COMPARED["cpc"] if n not in ("CPC adv-65", "CPC adv-45", "CPC dot"))
 }
 NAMED = {"cpc": ("COLA", "CBoW", "SG", "TemporalGap", "Triplet")}  # by claims, of other papers
-CONTROL = {"cpc": "untrained CPC", "augmented": "untrained", "audio2vec": "untrained A2V"}
-ON_WAVES = (*COMPARED["cpc"], CONTROL["cpc"])  # without a front end
+ON_WAVES = (*COMPARED["cpc"], "untrained CPC")  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
 # how two of the papers evaluate where it is not ASG's way (D59): by task, "*" is any other
 PROTOCOLS = {
@@ -54,6 +56,23 @@ PROTOCOLS = {
     "audio2vec": {"*": {"max_frames": 96, "overlap": 0.5, "aggregate": "naive Bayes"}},  # 4
 }
 SYSTEMS = ("COLA", "BYOL-A", "CPC", *CONTEXT)
+
+
+def control(method: str) -> str:
+    """The method's own network and input, with random weights.
+
+    >>> control("CPC adv-55"), control("SG"), control("ASG")
+    ('untrained CPC', 'untrained A2V', 'untrained')
+    """
+    own = {cola: "untrained COLA", byol_a: "untrained BYOL-A", cpc: "untrained CPC"}
+    own |= {asg: "untrained", supervised: "untrained"}
+    names = {file.__name__: name for file, name in own.items()}
+    return names.get(type(METHODS[method]).__module__, "untrained A2V")
+
+
+def controls(methods: Iterable[str]) -> tuple[str, ...]:
+    """Those of several methods, each once."""
+    return tuple(dict.fromkeys(map(control, methods)))
 
 
 @dataclass(frozen=True)
