@@ -31,6 +31,14 @@ def test_each_defect_once():
     ]
 
 
+def test_a_part_of_a_releases_classes_is_told_once():
+    ten = {"classes": [f"c{i}" for i in range(10)]}
+    records = [record(m, 0.8, "esc50/sound", **ten) for m in ("ASG", "NONE")]
+    assert notes(records) == ["esc50/sound has 10 of the release's 50 classes here."]
+    whole = {"classes": [f"c{i}" for i in range(50)]}
+    assert notes([record("ASG", 0.8, "esc50/sound", **whole)]) == []
+
+
 def test_nothing_wrong_and_nothing_there():
     assert notes(study(ASG=[0.8, 0.9])) == []
     assert notes([]) == ["No run is there, so nothing is measured."]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from asglib.study import systems
 from asglib.study.profiles import TWICE
-from asglib.study.records import evaluations, label, set_aside
+from asglib.study.records import evaluations, fewer_classes, label, set_aside
 from asglib.study.runs import RANKED
 
 APART = ("Sup.", TWICE, "untrained", "spectrogram")  # of another recipe, or not pretrained
@@ -23,6 +23,7 @@ def notes(records: list[dict]) -> list[str]:
         return [*told, "No run is there, so nothing is measured."]
     for tell in (_undefined, _counts, _uneven):
         told += tell(table)
+    told += [f"{sentence}." for sentence in fewer_classes(table)]
     return list(dict.fromkeys([*told, *_encoders(records)]))
 
 

@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from asglib.config import SETTINGS
+from asglib.data.index import DATASETS
 from asglib.files import write_atomically
 from asglib.methods import METHODS
 
@@ -119,6 +121,17 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     known = [*METHODS, *table["method"].unique()]
     order = table["method"].map(known.index).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
+
+
+def fewer_classes(table: pd.DataFrame) -> list[str]:
+    """A sentence for each task whose data here hold a part of the release's classes, say ESC-10."""
+    found = []
+    for row in table.drop_duplicates("key").itertuples():
+        known = DATASETS.get(row.data_set)
+        wanted = known.counts.get("classes") if known else None
+        if wanted and np.ndim(row.classes) and 0 < len(row.classes) < wanted:
+            found.append(f"{row.key} has {len(row.classes)} of the release's {wanted} classes here")
+    return found
 
 
 def of_variants(table: pd.DataFrame, name_of: Callable[[Mapping], str | None]) -> pd.DataFrame:

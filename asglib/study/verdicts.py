@@ -16,7 +16,7 @@ from asglib.study.comparison import (
     rows_of,
     spoken,
 )
-from asglib.study.records import ResultsError
+from asglib.study.records import ResultsError, fewer_classes
 from asglib.study.systems import COMPARED
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
@@ -150,6 +150,8 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
             judged.append(Judged(f"{named}{on}: ", cell, verdict(sized, cell, profile), found))
     one = weakest(claim, judged)
     limits = [stands, one.cell.note, *one.found.left_out]
+    if tasks != recorded:  # chosen ones; of a mean over all, a report says it once
+        limits += fewer_classes(rows[rows["key"].isin(tasks)])
     if planned and without:
         limits.append(f"without {', '.join(without)}, which {profile.name} does not run")
     if stands and claim.reason.startswith(STAND_IN):
