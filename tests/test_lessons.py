@@ -45,9 +45,9 @@ def test_what_would_settle_an_open_claim():
     assert told["near"] == "about 9 seeds instead of 4"
     assert told["never"].startswith("more than 100 seeds")
     assert told["alone"] == "more than one seed"
-    small = judged().assign(limits=f"one seed; it is {EXCLUDES} for it, 2.0")
+    small = judged().assign(limits=f"one seed; it is {EXCLUDES}, 2.0")
     told = lessons.lessons(small, lessons.OPEN).set_index("id")["what would settle it"]
-    assert told["alone"] == f"more than one seed; the interval is {EXCLUDES} for it"
+    assert told["alone"] == f"more than one seed; the interval is {EXCLUDES}"
 
 
 @pytest.mark.parametrize("half", [0.2, 0.5, 1.0, 3.0])

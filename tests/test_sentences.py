@@ -23,7 +23,7 @@ def test_words_are_counted_with_verdicts_from_best_to_worst():
 def test_open_claims_that_exclude_the_papers_tables_are_counted():
     judged = pd.DataFrame({"verdict": ["inconclusive", "inconclusive", "partly"], "limits": ""})
     assert sentences.verdicts(judged) == "1 partly, 2 inconclusive"
-    judged.loc[1, "limits"] = f"the interval reaches 0 and is {EXCLUDES} for it, 1.4; one seed"
+    judged.loc[1, "limits"] = f"the interval reaches 0 and is {EXCLUDES}, 1.4; one seed"
     assert sentences.verdicts(judged) == f"1 partly, 2 inconclusive (1 of these {EXCLUDES})"
 
 

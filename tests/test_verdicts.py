@@ -73,7 +73,7 @@ def test_an_open_claim_without_a_size_is_set_beside_what_the_tables_print(rule, 
     """It stays open: the verdict is decided by what the text states, and that is a direction."""
     found = verdict(claim(**rule, printed=paper.Span(1.36, 1.26, 1.46)), cell(*interval), SMALL)
     assert found.word == "inconclusive"
-    assert (found.reason == f"the interval reaches 0 and is {EXCLUDES} for it, 1.4") == small
+    assert (found.reason == f"the interval reaches 0 and is {EXCLUDES}, 1.4") == small
 
 
 def test_what_the_tables_print_for_an_order_by_hand():

@@ -49,7 +49,7 @@ def settles(claim) -> str:
 
     `claim` is a row of verdicts.judge, with `n` seeds.
     """
-    small = f"; the interval is {EXCLUDES} for it" if EXCLUDES in claim.limits else ""
+    small = f"; the interval is {EXCLUDES}" if EXCLUDES in claim.limits else ""
     return f"{_seeds(claim)}{small}"
 
 

@@ -25,7 +25,7 @@ NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
 STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in
 ONE_SEED = "one pretraining seed"
-EXCLUDES = "below the least that the paper's tables print"  # of claims without a stated size
+EXCLUDES = "below the smallest difference in the paper's tables"  # of claims without a stated size
 # of what another thing is judged than the claim says
 LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
 RELATIVE = "the stated size is relative: only the sign is judged"
@@ -75,7 +75,7 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
         below = f"{reaches} and stays below the stated {claim.stated:.1f}"
         if small:
             return Verdict("not reproduced", f"{below}{alone}")
-        tabled = f"{reaches} and is {EXCLUDES} for it, {claim.printed.value:.1f}"
+        tabled = f"{reaches} and is {EXCLUDES}, {claim.printed.value:.1f}"
         return Verdict("inconclusive", tabled if high < claim.printed.low else reaches)
     if cell.unit == "clips":
         return Verdict("partly", ONE_SEED)
