@@ -112,7 +112,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
     palette, markers = (dict(zip(VERDICTS, part)) for part in zip(*VERDICTS.values()))
-    fig, ((axis,),) = panels(1, 1.2 + 0.36 * len(shown))
+    fig, ((axis,),) = panels(1, 1.2 + 0.56 * len(shown), width=7)
     _intervals(axis, shown, "verdict", palette, markers)
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")
@@ -120,9 +120,11 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
     axis.scatter(shown["stated"], shown["y"], marker="|", s=150, linewidth=2.5, **stated)
     axis.axvline(0, linestyle=":", **GUIDE)
     _name_rows(axis, _in_words(shown))
-    axis.tick_params(axis="y", labelsize=8)
+    axis.set_yticks(shown["y"] - 0.16, _in_words(shown), ha="left", va="bottom", fontsize=8)
+    axis.tick_params(axis="y", pad=-2)  # above its line, so that a narrow screen shows both
+    axis.set_ylim(top=-0.85)
     axis.set_xlabel("points; right of the dotted line: as the paper claims")
-    one_legend(fig)
+    one_legend(fig, columns=3)
     return fig
 
 

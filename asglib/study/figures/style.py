@@ -79,7 +79,7 @@ def panels(
     return fig, axes
 
 
-def one_legend(fig: Figure) -> None:
+def one_legend(fig: Figure, columns: int = 5) -> None:
     """One legend above all panels, in place of each panel's own."""
     entries = {}
     for axis in fig.axes:
@@ -87,7 +87,7 @@ def one_legend(fig: Figure) -> None:
             entries.setdefault(label, handle)
         if axis.get_legend():
             axis.get_legend().remove()
-    fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=5)
+    fig.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=columns)
 
 
 def look(label: str) -> dict:
