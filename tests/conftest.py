@@ -57,7 +57,7 @@ def gen(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def same_steps(plain, other):
+def assert_same_steps(plain, other):
     """Two steps of either network: the same gradients, and each batch counted once."""
     waves = torch.randn(2, 3, 8_000, generator=gen(0)) * 0.1
     for network in (plain, other):

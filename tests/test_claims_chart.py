@@ -38,6 +38,8 @@ def test_the_claims_chart_draws_measured_claims_with_interval_and_stated_size():
     assert np.allclose(parts["mean"].get_facecolors()[:, :3], colours)
     assert np.allclose(parts["interval"].get_colors()[:, :3], colours)
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first claim stands on top"
+    assert np.allclose(axis.get_yticks(), [-0.16, 0.84, 1.84]), "a claim stands above its line"
+    assert {label.get_ha() for label in axis.get_yticklabels()} == {"left"}
 
 
 def test_claims_are_named_in_words_and_told_apart_where_they_share_a_sentence():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import TINY, asked, gen, same_steps
+from conftest import TINY, asked, assert_same_steps, gen
 from timm.models.resnet import BasicBlock, Bottleneck
 
 from asglib import encoder, memory
@@ -72,7 +72,7 @@ def test_compiled_blocks_have_the_same_gradients_and_count_a_batch_once(exact, t
     assert exact == blocks(by_compiler)
     if twice:
         memory.recompute(by_compiler.network)  # in this order in a training
-    same_steps(plain, by_compiler)
+    assert_same_steps(plain, by_compiler)
 
 
 def test_a_network_that_a_method_copies_is_compiled_on_its_own(exact):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import same_steps, small
+from conftest import assert_same_steps, small
 from torch import nn
 
 from asglib import encoder, memory
@@ -18,7 +18,7 @@ def test_gradients_and_batch_statistics_are_those_of_one_computation(name):
     plain = encoder.build(name, Frontend()).train()
     again = copy.deepcopy(plain)
     memory.recompute(again.network)
-    same_steps(plain, again)
+    assert_same_steps(plain, again)
 
 
 def test_a_recomputing_network_keeps_the_moments_of_its_layers():

@@ -306,6 +306,16 @@ def test_systems_that_a_profile_leaves_out_do_not_stop_a_claim_about_the_others(
     assert other_paper("cpc", "cpc-big-eps-dev", table, every)["verdict"] == "not tested"
 
 
+def test_a_part_of_a_sets_classes_limits_a_claim_about_that_set():
+    """ESC-10 is in the place of ESC-50 without another name."""
+    ten = {"classes": [f"c{i}" for i in range(10)], "frontend": "linear"}
+    values = {"ASG": [0.6, 0.62, 0.61], "COLA": [0.5, 0.51, 0.52]}
+    records = [one | ten for one in study(["esc50/sound", *TASKS], **values)]
+    limits = judged(records)["limits"]
+    told = "esc50/sound has 10 of the release's 50 classes here"
+    assert told in limits["sota-frozen-esc"] and told not in limits["sota-frozen-ms"]
+
+
 def test_a_reason_about_a_stand_in_is_told_only_where_there_is_one():
     def limits(key):
         values = {"NONE": [0.5, 0.51, 0.52], "ASG": [0.6, 0.62, 0.61]}

@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader, Dataset
 from asglib import evaluation
 from asglib.audio import AudioError, Clips
 from asglib.config import Evaluation
-from asglib.data.corpus import Corpus
 from asglib.data.index import DataError
 from asglib.data.places import load_checked, save_checked
 from asglib.evaluation import Segments, Task
@@ -27,9 +26,9 @@ LARGE = 500_000  # clips from which on embeddings lie on disk, in half precision
 PART = 16_384  # clips a file
 
 
-def large(config: Evaluation, corpus: Corpus) -> bool:
-    """Whether an evaluation's embeddings are rounded to half precision, which is in its name."""
-    return config.setting == "frozen" and len(corpus.rows) >= LARGE
+def large(config: Evaluation, clips: int) -> bool:
+    """Whether an evaluation of so many clips rounds embeddings to half precision; its name says."""
+    return config.setting == "frozen" and clips >= LARGE
 
 
 def embed(network: nn.Module, task: Task, device: torch.device, loaders: int = 0) -> Segments:

@@ -141,7 +141,7 @@ class Evaluator:
             network, _ = self.trained(config.after)
             network = (network or evaluation.SpectrogramControl(config.frontend)).to(self.device)
             how = network, task, self.device, self.workspace.workers
-            if embedded.large(config, corpus):
+            if embedded.large(config, len(corpus.rows)):
                 self.found = {key: embedded.embed_to_disk(*how, folder / EMBEDDINGS)}
             else:
                 self.found = {key: embedded.embed(*how)}

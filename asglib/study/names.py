@@ -46,16 +46,17 @@ def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
 def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:
     before = run_name(config.pretraining, workspace) if config.pretraining else None
     method = config.pretraining.method.rstrip(".") if config.pretraining else "spectrogram"
-    corpus = evaluated(config, workspace)
     task = None if config.setting == SENSITIVITY else config.task
-    data, frames, metric = _evaluated_on(corpus, config.data_set, task), None, None
+    corpus, clips = load(config.data_set, workspace), config.training.max_clips
+    data, folds, count = _evaluated_on(corpus, config.data_set, task, clips)
+    frames = metric = None
     if task is not None:
         data_set = DATASETS[config.data_set]
         frames = config.training.frames(data_set.seconds)
         metric = data_set.tasks[task].metric
-    folds = corpus.rows.fold.tolist() if config.training.folds else None
+    folds = folds if config.training.folds else None
     parts = [config, before, data, frames, metric, folds, code_of(config)]
-    if embedded.large(config, corpus):
+    if embedded.large(config, count):
         parts.append("half precision")
     return f"evaluate-{method}-{digest(*parts)}"
 
@@ -85,7 +86,6 @@ def evaluated(config: Evaluation, workspace: Workspace) -> Corpus:
     return _both_parts(load(config.data_set, workspace), config.training.max_clips)
 
 
-@cache
 def _both_parts(corpus: Corpus, max_clips: int | None) -> Corpus:
     return corpus.only(corpus.rows.split.isin(("train", "test"))).drawn(max_clips)
 
@@ -97,6 +97,10 @@ def _trained_on(corpus: Corpus, labels: bool) -> str:
 
 
 @cache
-def _evaluated_on(corpus: Corpus, data_set: str, task: str | None) -> str:
-    targets = None if task is None else corpus.labels(corpus.rows, data_set, task)
-    return corpus.fingerprint(corpus.rows, targets)
+def _evaluated_on(
+    corpus: Corpus, data_set: str, task: str | None, max_clips: int | None
+) -> tuple[str, list[int], int]:
+    """Fingerprint, folds and number of the clips that an evaluation reads, which are not kept."""
+    part = _both_parts(corpus, max_clips)
+    targets = None if task is None else part.labels(part.rows, data_set, task)
+    return part.fingerprint(part.rows, targets), part.rows.fold.tolist(), len(part.rows)

@@ -35,7 +35,7 @@ class Profile:
     frozen: Downstream = Downstream()
     fine_tuning: Downstream = FINE_TUNING
     folded: tuple[str, ...] = ()  # tasks that are evaluated, frozen, by all their folds, D54
-    more_seeds: tuple[int, ...] = ()  # beside `seeds`: table 4; ASG - NONE, frozen, in 5 and 6
+    more_seeds: tuple[int, ...] = ()  # beside `seeds`: our paper's tables, frozen; D56, D66
     evidence: bool = True  # False: it shows that everything works, and says nothing of the claims
     differs: str = ""  # from the paper, one sentence for the first screen of a report
 

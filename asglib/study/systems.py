@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from asglib.config import Downstream, Frontend
 from asglib.methods import (
     METHODS,
-    asg,
     audio2vec,
     autoencoder,
     byol_a,
     cola,
     cpc,
     multi_head,
-    supervised,
     temporal_gap,
     triplet,
 )
@@ -48,6 +46,13 @@ MOST = COMPARED | {
     "cpc": tuple(n for n in COMPARED["cpc"] if n not in ("CPC adv-65", "CPC adv-45", "CPC dot"))
 }
 NAMED = {"cpc": ("COLA", "CBoW", "SG", "TemporalGap", "Triplet")}  # by claims, of other papers
+UNTRAINED = {  # the control of a method, by its file; the others are Audio2Vec's family
+    "asg": "untrained",
+    "supervised": "untrained",
+    "cola": "untrained COLA",
+    "byol_a": "untrained BYOL-A",
+    "cpc": "untrained CPC",
+}
 ON_WAVES = (*COMPARED["cpc"], "untrained CPC")  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
 # how two of the papers evaluate where it is not ASG's way (D59): by task, "*" is any other
@@ -64,10 +69,8 @@ def control(method: str) -> str:
     >>> control("CPC adv-55"), control("SG"), control("ASG")
     ('untrained CPC', 'untrained A2V', 'untrained')
     """
-    own = {cola: "untrained COLA", byol_a: "untrained BYOL-A", cpc: "untrained CPC"}
-    own |= {asg: "untrained", supervised: "untrained"}
-    names = {file.__name__: name for file, name in own.items()}
-    return names.get(type(METHODS[method]).__module__, "untrained A2V")
+    room = type(METHODS[method]).__module__.rpartition(".")[2]
+    return UNTRAINED.get(room, "untrained A2V")
 
 
 def controls(methods: Iterable[str]) -> tuple[str, ...]:
