@@ -171,6 +171,17 @@ def publish(options: argparse.Namespace) -> None:
     picture.savefig(ROOT / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")
 
 
+def restore(options: argparse.Namespace) -> None:
+    """Copy published records into the folder of runs, from where a study goes on."""
+    from asglib.study import profiles
+    from asglib.study import publish as publishing
+
+    named, workspace = profiles.profile(options.profile), workspace_of(options)
+    records = ROOT / "reports" / "records" / f"{named.name}.parquet"
+    written, there = publishing.restore(named, workspace, records)
+    print(f"{written} records written to {workspace.runs}, which has {there} of {records} now")
+
+
 def check(options: argparse.Namespace) -> int:
     """Look for what a report must not have: error cells, missing alt text, outside addresses."""
     from asglib.study import report
@@ -237,6 +248,7 @@ COMMANDS = {
     prepare: (words.folders, words.several, words.one_set),
     doctor: (words.folders,),
     publish: (words.folders, words.profiled, words.compiling),
+    restore: (words.folders, words.profiled, words.compiling),
     check: (words.reports,),
     embed: (words.folders, words.recordings),
     export: (words.folders, words.exported),

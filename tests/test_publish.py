@@ -11,7 +11,7 @@ from made_records import study
 from scipy import stats
 
 from asglib.data.workspace import Workspace
-from asglib.study import paper, plans, pool, profiles, publish, systems
+from asglib.study import paper, plans, pool, profiles, publish, runs, systems
 from asglib.study.publish import ScorecardError
 from asglib.study.records import load_records, write_records
 
@@ -201,6 +201,53 @@ def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspa
     with pytest.raises(ScorecardError, match=told):
         publish.publish(SMOKE, workspace, path)
     assert len(load_records(path)) == 18
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """Two planned runs' records in a table, beside that of a run that nobody plans."""
+    one = plans.evaluations(SMOKE, "NONE", SMOKE.tasks)[0]
+    monkeypatch.setattr(plans, "everything", lambda profile: [one])
+    workspace = Workspace(None, tmp_path / "runs")
+    names = [runs.run_name(run, workspace) for run in (one.pretraining, one)]
+    found = [
+        {"profile": "smoke", "kind": "pretraining", "run": names[0], "loss": None},
+        {"profile": "smoke", "kind": "evaluation", "run": names[1], "value": 0.1 + 0.2},
+        {"profile": "smoke", "kind": "evaluation", "run": "evaluate-NONE-of-other-code"},
+    ]
+    return one, workspace, found, table(tmp_path / "smoke.parquet", found)
+
+
+def test_a_study_goes_on_from_published_records(published, tmp_path):
+    one, workspace, found, path = published
+    assert publish.restore(SMOKE, workspace, path) == (2, 2)
+    done, missing = pool.computed([one], workspace, allowed=False)
+    assert done == {one: {"kind": "evaluation", "run": found[1]["run"], "value": 0.1 + 0.2}}
+    assert not missing and not (workspace.runs / "evaluate-NONE-of-other-code").exists()
+    assert publish.publish(SMOKE, workspace, again := tmp_path / "again.parquet") == 2
+    assert json.dumps(load_records(again)) == json.dumps(found[:2])
+    # its weights are not published: what needs them trains them again
+    assert runs.record_of(one.pretraining, workspace)
+    assert not runs.is_trained(one.pretraining, workspace)
+
+
+def test_a_record_that_is_there_is_not_replaced_by_a_published_one(published):
+    one, workspace, found, path = published
+    own = {"kind": "evaluation", "run": found[1]["run"], "value": 0.5}
+    (workspace.runs / own["run"]).mkdir(parents=True)
+    (workspace.runs / own["run"] / "checkpoint.pt").touch()
+    runs.keep_record(workspace.runs / own["run"], one, own)
+    assert publish.restore(SMOKE, workspace, path) == (1, 2)
+    assert runs.record_of(one, workspace) == own
+    assert (workspace.runs / own["run"] / "checkpoint.pt").exists()
+    assert publish.restore(SMOKE, workspace, path) == (0, 2)
+
+
+def test_nothing_is_restored_from_what_is_no_table(published):
+    _, workspace, _, path = published
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ScorecardError, match="smoke.parquet is not a table of records"):
+        publish.restore(SMOKE, workspace, path)
 
 
 def test_the_readmes_difference_at_equal_work_is_that_of_the_records():

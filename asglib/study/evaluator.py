@@ -71,7 +71,7 @@ class Evaluator:
         self._forget(folder)
         record = self._about(config, before) | found | made_by(self.device, began)
         record |= {"run": folder.name, "code": names.code_of(config), "missing": corpus.missing}
-        return runs._finish(folder, config, record)
+        return runs.finish(folder, config, record)
 
     def _clips(self, config: Evaluation) -> tuple[Corpus, Clips]:
         key = config.data_set, config.training.max_clips

@@ -20,7 +20,7 @@ from asglib.study.cluster import places
 from asglib.study.costs import check_loaders, cost
 from asglib.study.crew import Crew, Job
 from asglib.study.evaluator import Evaluator
-from asglib.study.runs import record_of, run_name
+from asglib.study.runs import is_trained, record_of, run_name
 from asglib.study.worker import Run
 
 
@@ -65,7 +65,7 @@ def _compute(
     """Computes runs, here or at the scheduler that ASG_SCHEDULER names; why which failed."""
     groups: dict[tuple, list[Run]] = {}
     for e in missing:
-        if e.pretraining and record_of(e.pretraining, workspace) is None:
+        if e.pretraining and not is_trained(e.pretraining, workspace):
             groups[e.pretraining, "trained"] = [e.pretraining]
         # those of a frozen encoder on a set share its embeddings
         what = f"{e.data_set}-{e.task}" if e.setting == "fine-tuned" else e.data_set

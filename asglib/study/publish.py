@@ -18,7 +18,7 @@ from asglib.study.records import (
     write_records,
 )
 from asglib.study.rows import in_the_way_of
-from asglib.study.runs import record_of
+from asglib.study.runs import keep_record, record_of, run_name
 from asglib.study.tables import average, scores, seeds
 from asglib.study.verdicts import judge
 
@@ -55,6 +55,26 @@ def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
         raise ScorecardError(f"{told}: run {_make(profile.name)} first.")
     write_records([{"profile": profile.name} | record for record in found], path)
     return len(found)
+
+
+def restore(profile: Profile, workspace: Workspace, path: Path) -> tuple[int, int]:
+    """Writes the published records that `workspace` lacks into it: how many, and how many it has
+    then; ScorecardError if the table cannot be read.
+
+    A record of other code or data has no planned run's name and stays out. Encoders are not
+    published: a run that needs one trains it again.
+    """
+    published = {record["run"]: record for record in load_records(path)}
+    if broken := [one["why"] for one in published.values() if one["kind"] == UNREADABLE]:
+        raise ScorecardError(broken[0])
+    able, _ = pool.available(plans.everything(profile), workspace)
+    planned = {run_name(one, workspace): one for one in _runs(able)}
+    there = [name for name in published if name in planned]
+    lacking = [name for name in there if record_of(planned[name], workspace) is None]
+    for name in lacking:
+        record = {key: value for key, value in published[name].items() if key != "profile"}
+        keep_record(workspace.runs / name, planned[name], record)
+    return len(lacking), len(there)
 
 
 def _runs(evaluations: list[Evaluation]) -> list[Pretraining | Evaluation]:

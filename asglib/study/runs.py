@@ -43,6 +43,12 @@ def record_of(config: Pretraining | Evaluation, workspace: Workspace) -> dict | 
     return _read(workspace.runs / run_name(config, workspace))
 
 
+def is_trained(config: Pretraining, workspace: Workspace) -> bool:
+    """Whether the encoder is there; of published records it is not."""
+    folder = workspace.runs / run_name(config, workspace)
+    return _file(folder).exists() and _read(folder) is not None
+
+
 def _read(folder: Path) -> dict | None:
     path = folder / "record.json"
     record = load_checked(path, lambda path: json.loads(path.read_text()))
@@ -52,11 +58,16 @@ def _read(folder: Path) -> dict | None:
     return None
 
 
-def _finish(folder: Path, config: Pretraining | Evaluation, record: dict) -> dict:
+def keep_record(folder: Path, config: Pretraining | Evaluation, record: dict) -> None:
     """Writes config.json, then record.json, whose presence means done."""
     for name, content in (("config", as_dict(config)), ("record", record)):
         text = json.dumps(content, allow_nan=False)
         save_checked(folder / f"{name}.json", lambda out, text=text: out.write_text(text))
+
+
+def finish(folder: Path, config: Pretraining | Evaluation, record: dict) -> dict:
+    """Keeps the record of a run that ended here, whose checkpoint goes."""
+    keep_record(folder, config, record)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return record
 
@@ -183,7 +194,7 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     if by_compiler:
         record["compiled"] = True
     record["held_out"] = held_out(method, config, corpus, device)  # which moves what is seen
-    _finish(folder, config, record | {"collapsed": _collapsed(record)})
+    finish(folder, config, record | {"collapsed": _collapsed(record)})
 
 
 def _keep(folder: Path, epochs: list[int], epoch: int, method: nn.Module) -> None:
