@@ -9,11 +9,12 @@ from functools import cached_property
 import pandas as pd
 from IPython.display import clear_output
 
-from asglib.config import SENSITIVITY, Evaluation, need
+from asglib.config import SENSITIVITY, Evaluation, Pretraining, need
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, report, verdicts
 from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
+from asglib.study.operations import multiply_adds
 from asglib.study.records import evaluations, pretext
 from asglib.study.rows import in_the_way_of
 from asglib.study.runs import record_of
@@ -55,8 +56,8 @@ class Opened:
     def pretrainings(self) -> list[dict]:
         """The records of the encoders that were evaluated, each once."""
         runs = dict.fromkeys(e.pretraining for e in self.done if e.pretraining)
-        found = [record_of(run, self.workspace) for run in runs]
-        return [record for record in found if record]
+        found = {run: record_of(run, self.workspace) for run in runs}
+        return [_with_work(run, record) for run, record in found.items() if record]
 
     def judged(self, *tables: str, name: str = "asg") -> pd.DataFrame:
         """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
@@ -111,6 +112,12 @@ class Opened:
             f"{system}: no record of {runs[0]}{f', and {len(runs) - 1} more' if runs[1:] else ''}."
             for system, runs in systems.items()
         ]
+
+
+def _with_work(run: Pretraining, record: dict) -> dict:
+    """Records of earlier versions have no multiply-adds: they are counted now."""
+    known = record.get("multiply_adds")
+    return record | {"multiply_adds": known or multiply_adds(run, record["steps"])}
 
 
 def open(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from asglib.methods import METHODS
-from asglib.study.tables import average, means
+from asglib.study.tables import average
 
 
 def _by_method(records: Sequence[Mapping], methods: Iterable[str]) -> dict[str, list[Mapping]]:
@@ -43,22 +43,19 @@ def _mean(values: Iterable[float | None]) -> str:
 
 
 def costs(records: Sequence[Mapping], methods: Iterable[str], cells: pd.DataFrame) -> pd.DataFrame:
-    """At equal clips and epochs, what each method costs, and what it gains for its time.
+    """At equal clips and epochs, what each method costs (D67), and what it gains.
 
     `cells` are differences of averages, rows "method" or "method - control".
     """
-    averages = average(cells)
-    gains = averages["mean"].set_axis(averages.index.str.split(" - ").str[0])
-    mine = _by_method(records, methods)
-    dots = [(m, "s", run["seed"], run["seconds"]) for m, runs in mine.items() for run in runs]
-    seconds = means(pd.DataFrame(dots, columns=["row", "column", "seed", "value"]))
-    seconds = seconds.set_index("row")
-    shown = pd.Series({m: runs[0]["batch"] * runs[0]["steps"] for m, runs in mine.items()})
+    gains = average(cells)["mean"]
+    gains = gains.set_axis(gains.index.str.split(" - ").str[0])
+    mine = {method: runs[0] for method, runs in _by_method(records, methods).items()}
+    shown = pd.Series({method: run["batch"] * run["steps"] for method, run in mine.items()})
     table = pd.DataFrame({"clips shown": shown}).rename_axis("method")
     table["views encoded"] = shown * [METHODS[method].views for method in mine]
-    table["seconds"] = seconds["text"]
+    work = pd.Series({method: run["multiply_adds"] for method, run in mine.items()})
+    table["multiply-adds, 10^12"] = work / 1e12
     table["gain over its control, points"] = gains.reindex(table.index)
-    table["gain per minute"] = 60 * gains.reindex(table.index) / seconds["mean"]
     return table
 
 

@@ -54,10 +54,16 @@ def _extent(level: np.ndarray, frontend: Frontend) -> tuple[float, float, float,
 
 @drawn
 def curves(
-    dots: pd.DataFrame, xlabel: str, ylabel: str = "", zero: bool = False, same: bool = True
+    dots: pd.DataFrame,
+    xlabel: str,
+    ylabel: str = "",
+    zero: bool = False,
+    same: bool = True,
+    doubling: bool = False,
 ) -> Figure | str:
     """Dots of study.tables with a place `x`: a panel a column, a line a row through the means over
-    seeds; the band is their 95 % t interval. `same`: one y axis for all panels."""
+    seeds; the band is their 95 % t interval. `same`: one y axis for all panels; `doubling`: an x
+    axis on which twice as much is always as far."""
     if dots.empty:
         return "nothing is measured"
     columns = list(dots["column"].unique())
@@ -70,6 +76,9 @@ def curves(
         sns.lineplot(part, x="x", y="value", errorbar=_band, ax=axis, **by)
         axis.set(title=column, xlabel=xlabel, ylabel=ylabel if axis in axes[:, 0] else "")
         axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        if doubling:
+            axis.set_xscale("log", base=2)
+            axis.xaxis.set_major_formatter("{x:g}")
         if zero:
             axis.axhline(0, linestyle=":", **GUIDE)
     one_legend(fig)
