@@ -1,13 +1,18 @@
 """Systems beside NONE at equal work, by hand."""
 
+from dataclasses import replace
+
 import pytest
 from made_records import record
 
-from asglib.study import equal_work, tables
+from asglib.study import equal_work, profiles, tables
 from asglib.study.equal_work import EPOCHS, WORK
 from asglib.study.records import evaluations
 
 TASKS = ["fsdd/digit", "fsdd/speaker"]
+SMALL = profiles.profile("small")
+ESC50 = replace(SMALL.pretraining, corpus="esc50")  # of made records
+PROFILE = replace(SMALL, tasks=tuple(TASKS), pretraining=ESC50)
 LENGTHS = {("NONE", 2): 0.5, ("NONE", 8): 0.7, ("NONE x2", 16): 0.8}
 SYSTEMS = {"COLA": 0.65, "ASG": 0.77, "SG": 0.3}
 WORKS = {"NONE": 4.0, "COLA": 2.0, "ASG": 8.00003, "SG": 0.9, "untrained": 0.0}
@@ -24,16 +29,14 @@ def rows(values, **changes):
 
 
 def none():
+    """Beside what is not NONE's way: mel, another corpus, fine-tuned, NONE x2 on its own way."""
     ways = [((m, value), {"epochs": n, "run": f"{m} {n}"}) for (m, n), value in LENGTHS.items()]
-    found = rows(ways)
-    found = [
-        r | {"run": f"{r['run']} {r['key'] if 'key' in r else r['task']} {r['seed']}"}
-        for r in found
-    ]
-    on_its_way = [r | {"after": 2} if r["epochs"] == 2 else r for r in found]
-    return equal_work.curve(
-        [*on_its_way, *found[-1:], {"kind": "pretraining", "run": "p"}], TASKS, 8
-    )
+    found = [r | {"run": f"{r['run']} {r['task']} {r['seed']}"} for r in rows(ways)]
+    found = [r | {"after": 2} if r["epochs"] == 2 else r for r in found]
+    last = found[-1]
+    others = {"frontend": "mel"}, {"corpus": "vggsound"}, {"setting": "fine-tuned"}, {"after": 8}
+    found += [last | other | {"run": str(other), "value": 0.0} for other in others]
+    return equal_work.curve([*found, last, {"kind": "pretraining", "run": "p"}], PROFILE)
 
 
 def ends():
@@ -56,7 +59,7 @@ def test_the_curve_is_none_on_its_way_at_its_end_and_for_twice_as_long():
     found = none().set_index(["x", "seed"])["value"].to_dict()
     by_hand = {(0.25, 0): 50, (0.25, 1): 52, (1, 0): 70, (1, 1): 72, (2, 0): 80, (2, 1): 82}
     assert found == pytest.approx(by_hand)
-    assert equal_work.curve([], TASKS, 8).empty
+    assert equal_work.curve([], PROFILE).empty
 
 
 def test_none_at_equal_work_lies_between_two_lengths(work):
@@ -78,10 +81,13 @@ def test_a_seed_that_none_lacks_is_left_out(work):
 
 def test_the_table_and_the_figure_hold_every_trained_system(work):
     cells = tables.means(equal_work.differences(ends(), none(), work), "{:+.1f}")
-    table = equal_work.beside(cells, work)
+    places = equal_work.placed(ends(), none(), work)
+    even = equal_work.Even(cells, places, work)
+    assert even.told == "COLA +5.0 ± 0.0 (2); ASG -3.0 ± 0.0 (2)"
+    table = even.table()
     assert table.loc["COLA"].tolist() == [0.5, "-5.0 ± 0.0 (2)", "+5.0 ± 0.0 (2)"]
     assert table.loc["SG", WORK] == "–" and list(table.index) == [*SYSTEMS]
-    places = equal_work.placed(ends(), none(), work)
+    assert equal_work.Even(cells[:0], places, work).told.startswith("no system's work")
     found = places[places["seed"] == 1].set_index(["row", "x"])["value"].to_dict()
     assert found == pytest.approx(
         {

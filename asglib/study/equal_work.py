@@ -1,16 +1,51 @@
 """Systems beside NONE where both did the same work: as many multiply-adds (D67)."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from asglib.study.profiles import TWICE
+from asglib.study.opened import Opened
+from asglib.study.profiles import TWICE, Profile
 from asglib.study.records import evaluations
-from asglib.study.tables import AVERAGE, scores, wide
+from asglib.study.rows import in_the_way_of, systems_of
+from asglib.study.sentences import listed
+from asglib.study.tables import AVERAGE, means, scores, wide
 
 EPOCHS, WORK = "at equal epochs", "at equal work"
 SAME = 1.01  # ASG's larger matrix of similarities is no other work than that of NONE x2
+
+
+class Even(NamedTuple):
+    """cells: each system - NONE at equal epochs and at equal work; places: dots of the average over
+    the tasks against work, NONE as a line; work: each system's, NONE's being 1."""
+
+    cells: pd.DataFrame
+    places: pd.DataFrame
+    work: dict[str, float]
+
+    @property
+    def told(self) -> str:
+        """What is left at equal work, in words."""
+        even = self.cells[self.cells["column"] == WORK].set_index("row")["text"]
+        return listed(even) or "no system's work is among those of NONE"
+
+    def table(self) -> pd.DataFrame:
+        """The cells for reading, with each system's work."""
+        found = wide(self.cells, name="system").fillna("–")
+        found.insert(0, "work, NONE = 1", pd.Series(self.work))
+        return found
+
+
+def even(compared: Opened, records: Sequence[Mapping]) -> Even:
+    """The systems of one opened plan beside NONE; `records` hold NONE's lengths, and NONE x2."""
+    profile, systems = compared.profile, systems_of(compared.profile)
+    none = curve(records, profile)
+    work = relative(compared.worked, systems)
+    _, ends = scores(compared.table, systems, profile.tasks)
+    cells = means(differences(ends, none, work), "{:+.1f}")
+    return Even(cells, placed(ends, none, work), work)
 
 
 def relative(pretrainings: Sequence[Mapping], systems: Mapping[str, Mapping]) -> dict[str, float]:
@@ -20,19 +55,21 @@ def relative(pretrainings: Sequence[Mapping], systems: Mapping[str, Mapping]) ->
     return {label: each / work["NONE"] for label, each in there.items() if each}
 
 
-def curve(records: Sequence[Mapping], tasks: Sequence[str], epochs: int) -> pd.DataFrame:
-    """NONE's average over `tasks` against its work, 1 being `epochs`: dots.
+def curve(records: Sequence[Mapping], profile: Profile) -> pd.DataFrame:
+    """NONE's average over the tasks of table 4 against its work, 1 being the profile's: dots.
 
-    Its own runs on their way and at their end, and NONE x2 at its end.
+    Its own runs on their way and at their end, and NONE x2 at its end, each once.
     """
     found = {r["run"]: r for r in records if r["kind"] == "evaluation" and r["setting"] == "frozen"}
     mine = [r for r in found.values() if r["method"] == "NONE" or _is_twice(r)]
     mine = [record | {"method": "NONE", "after": None} for record in mine]
     parts = [pd.DataFrame(columns=["row", "column", "seed", "x", "value"])]
-    for length in sorted({record["epochs"] for record in mine}):
-        some = evaluations([record for record in mine if record["epochs"] == length])
-        _, dots = scores(some, ["NONE"], tasks)
-        parts.append(dots[dots["column"] == AVERAGE].assign(x=length / epochs))
+    for epochs in sorted({record["epochs"] for record in mine}):
+        some = evaluations([record for record in mine if record["epochs"] == epochs])
+        usual = in_the_way_of(some, profile)
+        _, dots = scores(usual, ["NONE"], profile.tasks, corpus=profile.pretraining.corpus)
+        length = epochs / profile.pretraining.epochs
+        parts.append(dots[dots["column"] == AVERAGE].assign(x=length))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -63,10 +100,3 @@ def placed(dots: pd.DataFrame, none: pd.DataFrame, work: Mapping[str, float]) ->
     """NONE's `curve` and the averages of all other systems, each at its work: dots."""
     others = dots[(dots["column"] == AVERAGE) & dots["row"].isin(set(work) - {"NONE"})]
     return pd.concat([none, others.assign(x=others["row"].map(work))], ignore_index=True)
-
-
-def beside(cells: pd.DataFrame, work: Mapping[str, float]) -> pd.DataFrame:
-    """The cells of `differences` as a table for reading, with each system's work."""
-    found = wide(cells, name="system").fillna("–")
-    found.insert(0, "work, NONE = 1", pd.Series(work))
-    return found

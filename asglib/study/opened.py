@@ -53,11 +53,20 @@ class Opened:
         return [record for record in self.records if record["kind"] == SENSITIVITY]
 
     @cached_property
-    def pretrainings(self) -> list[dict]:
-        """The records of the encoders that were evaluated, each once."""
+    def _trained(self) -> dict[Pretraining, dict]:
         runs = dict.fromkeys(e.pretraining for e in self.done if e.pretraining)
         found = {run: record_of(run, self.workspace) for run in runs}
-        return [_with_work(run, record) for run, record in found.items() if record]
+        return {run: record for run, record in found.items() if record}
+
+    @property
+    def pretrainings(self) -> list[dict]:
+        """The records of the encoders that were evaluated, each once."""
+        return list(self._trained.values())
+
+    @cached_property
+    def worked(self) -> list[dict]:
+        """The same with multiply-adds (D67), counted now where a record lacks them: older ones."""
+        return [_with_work(run, record) for run, record in self._trained.items()]
 
     def judged(self, *tables: str, name: str = "asg") -> pd.DataFrame:
         """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
@@ -115,7 +124,6 @@ class Opened:
 
 
 def _with_work(run: Pretraining, record: dict) -> dict:
-    """Records of earlier versions have no multiply-adds: they are counted now."""
     known = record.get("multiply_adds")
     return record | {"multiply_adds": known or multiply_adds(run, record["steps"])}
 
