@@ -60,7 +60,7 @@ def curve(records: Sequence[Mapping], profile: Profile) -> pd.DataFrame:
 
     Its own runs on their way and at their end, and NONE x2 at its end, each once.
     """
-    found = {r["run"]: r for r in records if r["kind"] == "evaluation" and r["setting"] == "frozen"}
+    found = {record["run"]: record for record in records if record["kind"] == "evaluation"}
     mine = [r for r in found.values() if r["method"] == "NONE" or _is_twice(r)]
     mine = [record | {"method": "NONE", "after": None} for record in mine]
     parts = [pd.DataFrame(columns=["row", "column", "seed", "x", "value"])]
