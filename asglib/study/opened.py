@@ -65,8 +65,12 @@ class Opened:
 
     @cached_property
     def worked(self) -> list[dict]:
-        """The same with multiply-adds (D67), counted now where a record lacks them: older ones."""
-        return [_with_work(run, record) for run, record in self._trained.items()]
+        """The same with their multiply-adds, which are counted now (D67)."""
+        device = self.workspace.device
+        return [
+            record | {"multiply_adds": multiply_adds(run, record["steps"], device)}
+            for run, record in self._trained.items()
+        ]
 
     def judged(self, *tables: str, name: str = "asg") -> pd.DataFrame:
         """The claims of a paper on some of its tables ("4", "2/4"; none: on all), with verdicts."""
@@ -121,11 +125,6 @@ class Opened:
             f"{system}: no record of {runs[0]}{f', and {len(runs) - 1} more' if runs[1:] else ''}."
             for system, runs in systems.items()
         ]
-
-
-def _with_work(run: Pretraining, record: dict) -> dict:
-    known = record.get("multiply_adds")
-    return record | {"multiply_adds": known or multiply_adds(run, record["steps"])}
 
 
 def open(

@@ -195,6 +195,15 @@ def lengths(profile: Profile) -> list[Evaluation]:
     return [replace(e, after=n) for e in ends for n in (*kept(e.pretraining.epochs), None)]
 
 
+def by_work(profile: Profile) -> list[Evaluation]:
+    """NONE on its way, at its end and for twice the epochs: what every system's work is set beside
+    (D67)."""
+    profile = _few_seeds(profile)
+    ends = evaluations(profile, "NONE", profile.tasks)
+    on_its_way = [replace(e, after=n) for e in ends for n in kept(e.pretraining.epochs)]
+    return on_its_way + ends + evaluations(profile, TWICE, profile.tasks)
+
+
 def sensitivity(profile: Profile) -> list[Evaluation]:
     """What the encoders of table 4 notice of a move."""
     return measured(_all_seeds(profile), ("untrained", *ABLATION))
@@ -223,5 +232,6 @@ PLANS = {  # what a notebook opens by name
     "cola": augmented,
     "audio2vec": lambda profile: compared(profile, "audio2vec"),
     "systems": all_systems,
+    "equal work": by_work,
     "all": everything,
 }

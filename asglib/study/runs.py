@@ -31,7 +31,6 @@ from asglib.sensitivity import COLLAPSED
 from asglib.study import elastic
 from asglib.study.compiled import compiled
 from asglib.study.names import code_of, compiles, run_name
-from asglib.study.operations import multiply_adds
 from asglib.study.pretext import held_out
 from asglib.study.provenance import made_by
 
@@ -176,7 +175,6 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
         "processes": processes.rank_and_world()[1],
         "clips": len(clips),
         "steps": len(log.loss),
-        "multiply_adds": multiply_adds(config, len(log.loss), workspace.device),
         "mean": round(network.mean.item(), 4),
         "std": round(network.std.item(), 4),
         "data": corpus.fingerprint(rows),
