@@ -66,3 +66,12 @@ def test_work_is_that_of_all_steps_and_the_same_for_every_seed():
     assert one > 1e9 and multiply_adds(run, 10) == 10 * one
     assert multiply_adds(replace(run, seed=5), 1) == one
     assert multiply_adds(plans.pretraining(SMOKE, "untrained", 0), 0) == 0
+
+
+def test_every_trained_system_of_the_small_profiles_is_counted():
+    """Within two orders of magnitude of NONE: none is left out, none counted twice over."""
+    for profile in (SMOKE, SMALL):
+        own = {name for names in profile.compared.values() for name in names}
+        base = work("NONE", profile)
+        for method in own | set(profiles.ABLATION):
+            assert base / 100 < work(method, profile) < 3 * base, (profile.name, method)

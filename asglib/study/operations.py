@@ -26,8 +26,8 @@ def multiply_adds(config: Pretraining, steps: int, device: str = "cpu") -> float
 
 def _shape(config: Pretraining) -> Pretraining:
     """Only what decides the work of a clip, so that it is counted once for many runs."""
-    kept = {name: getattr(config, name) for name in ("frames", "encoder", "precision", "frontend")}
-    return Pretraining(method="", settings=config.settings, **kept)
+    names = ("settings", "frames", "encoder", "batch", "precision", "frontend")
+    return Pretraining(method="", **{name: getattr(config, name) for name in names})
 
 
 @cache
