@@ -6,6 +6,7 @@ import torch
 from asglib import encoder
 from asglib.data.workspace import Workspace
 from asglib.study import questions
+from asglib.study.cluster import StudyError
 from asglib.study.profiles import SMOKE
 
 FRONTEND = SMOKE.pretraining.frontend
@@ -52,3 +53,14 @@ def test_first_batch_holds_pairs_and_their_moved_pairs(workspace):
         first[:3].flatten(1).sort(1).values, first[3:].flatten(1).sort(1).values
     )  # same cells, moved
     assert not torch.equal(first[:3], first[3:]) and method.encoder.std > 0.5
+
+
+def test_with_nothing_to_compute_no_encoder_is_trained(tmp_path, monkeypatch):
+    """As after `restore`: records are there, weights are not."""
+    here = Workspace(None, tmp_path)
+    monkeypatch.setenv("ASG_COMPUTE", "0")
+    with pytest.raises(StudyError, match="lacks the encoders of NONE, ASG, seed 0: "):
+        questions.encoders(SMOKE, ("untrained", "NONE", "ASG"), 0, here)
+    assert not list(tmp_path.glob("pretrain-*"))
+    found, records = questions.encoders(SMOKE, ("untrained",), 0, here)
+    assert found["untrained"].dim > 0 and records[0]["steps"] == 0

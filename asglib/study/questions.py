@@ -1,5 +1,6 @@
 """Clips and encoders looked at one by one: notebooks 01 to 04 (section 1, figures 1 to 4)."""
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from asglib.frontend import LogSpectrogram
 from asglib.methods.contract import Material
 from asglib.sensitivity import similarity_to_moved
 from asglib.study import figures, plans, runs
+from asglib.study.cluster import StudyError
 from asglib.study.evaluator import Evaluator
 from asglib.study.profiles import Profile
 
@@ -32,8 +34,17 @@ from asglib.study.profiles import Profile
 def encoders(
     profile: Profile, names: Iterable[str], seed: int, workspace: Workspace
 ) -> tuple[dict[str, Encoder], list[dict]]:
-    """The profile's pretrained encoders by method, found or trained now, and their records."""
+    """The profile's pretrained encoders by method, found or trained now, and their records.
+
+    With ASG_COMPUTE=0 none is trained: StudyError where one is not there.
+    """
     configs = {name: plans.pretraining(profile, name, seed) for name in names}
+    lost = [n for n, one in configs.items() if one.epochs and not runs.is_trained(one, workspace)]
+    if lost and os.environ.get("ASG_COMPUTE") == "0":
+        raise StudyError(
+            f"{workspace.runs} lacks the encoders of {', '.join(lost)}, seed {seed}: published "
+            "records hold none. Without --found they are trained."
+        )
     found = {name: runs.trained(config, workspace) for name, config in configs.items()}
     return {name: one for name, (one, _) in found.items()}, [record for _, record in found.values()]
 
