@@ -157,13 +157,18 @@ def doctor(options: argparse.Namespace) -> None:
     print(forecast.summary(tables["all"]).splitlines()[0])
 
 
+def records_of(profile: str) -> Path:
+    """The table of a profile's published records."""
+    return ROOT / "reports" / "records" / f"{profile}.parquet"
+
+
 def publish(options: argparse.Namespace) -> None:
     """Copy the records of finished runs to reports/records and render README's scorecard."""
     from asglib.study import profiles, questions, report
     from asglib.study import publish as publishing
 
     named, workspace = profiles.profile(options.profile), workspace_of(options)
-    records = ROOT / "reports" / "records" / f"{named.name}.parquet"
+    records = records_of(named.name)
     print(f"{publishing.publish(named, workspace, records)} records in {records}")
     publishing.write_readme(ROOT / "README.md", records)
     report.site(ROOT / "reports" / "html")
@@ -177,7 +182,7 @@ def restore(options: argparse.Namespace) -> None:
     from asglib.study import publish as publishing
 
     named, workspace = profiles.profile(options.profile), workspace_of(options)
-    records = ROOT / "reports" / "records" / f"{named.name}.parquet"
+    records = records_of(named.name)
     written, there = publishing.restore(named, workspace, records)
     print(f"{written} records written to {workspace.runs}, which has {there} of {records} now")
 
@@ -226,7 +231,7 @@ def card(options: argparse.Namespace) -> None:
     from asglib.study import card as cards
     from asglib.study.records import load_records
 
-    records = ROOT / "reports" / "records" / f"{options.profile}.parquet"
+    records = records_of(options.profile)
     text = cards.card(load_records(records), options.method)
     if options.out:
         write_atomically(Path(options.out), lambda out: out.write_text(text, encoding="utf-8"))

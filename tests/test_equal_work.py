@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_records import record
 
-from asglib.study import equal_work, profiles, tables
+from asglib.study import equal_work, figures, profiles, tables
 from asglib.study.equal_work import EPOCHS, WORK
 from asglib.study.records import evaluations
 
@@ -53,6 +53,27 @@ def work():
 
 def test_work_is_relative_to_that_of_none(work):
     assert work == pytest.approx({"NONE": 1, "COLA": 0.5, "ASG": 2.0000075, "SG": 0.225})
+
+
+def test_without_none_nothing_is_beside_it():
+    """As in a study whose NONE is not there yet: the page says so, and stands."""
+    assert (
+        equal_work.relative(
+            [{"method": "COLA", "multiply_adds": 2.0}], {"COLA": {"method": "COLA"}}
+        )
+        == {}
+    )
+    empty = equal_work.curve([], PROFILE)
+    cells = tables.means(equal_work.differences(ends(), empty, {}), "{:+.1f}")
+    even = equal_work.Even(cells, equal_work.placed(ends(), empty, {}), {})
+    assert even.table().empty and even.told.startswith("no system's work")
+    assert figures.curves(even.places, "work", doubling=True).axes[0].texts
+
+
+def test_twice_the_work_is_always_as_far(work):
+    axis = figures.curves(equal_work.placed(ends(), none(), work), "work", doubling=True).axes[0]
+    assert axis.get_xscale() == "log" and axis.xaxis.get_transform().base == 2
+    assert [tuple(dot) for dot in axis.lines[0].get_xydata()] == [(0.25, 51), (1, 71), (2, 81)]
 
 
 def test_the_curve_is_none_on_its_way_at_its_end_and_for_twice_as_long():

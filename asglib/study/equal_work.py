@@ -49,10 +49,12 @@ def even(compared: Opened, records: Sequence[Mapping]) -> Even:
 
 
 def relative(pretrainings: Sequence[Mapping], systems: Mapping[str, Mapping]) -> dict[str, float]:
-    """The multiply-adds of a training of each system that is trained, NONE's being 1."""
+    """The multiply-adds of a training of each system that is trained, NONE's being 1; {} without
+    NONE."""
     work = {record["method"]: record["multiply_adds"] for record in pretrainings}
     there = {label: work.get(how["method"], 0.0) for label, how in systems.items()}
-    return {label: each / work["NONE"] for label, each in there.items() if each}
+    one = work.get("NONE")
+    return {label: each / one for label, each in there.items() if each and one}
 
 
 def curve(records: Sequence[Mapping], profile: Profile) -> pd.DataFrame:
