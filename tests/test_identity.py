@@ -142,6 +142,49 @@ def test_one_methods_code_is_no_others(library):
     assert version(*PRETRAINING) != asg
 
 
+SOURCE = '''
+class A(B):
+    """Words."""
+
+    def f(self, x: int = 1, *, y) -> str:
+        return f"{x:.2f} {[*y]}" or g()
+'''
+AS_PYTHON_3_11_WRITES_IT = (
+    "Module(body=[ClassDef(name='A', bases=[Name(id='B', ctx=Load())], keywords=[], body=["
+    "FunctionDef(name='f', args=arguments(posonlyargs=[], args=[arg(arg='self'), arg(arg='x', "
+    "annotation=Name(id='int', ctx=Load()))], kwonlyargs=[arg(arg='y')], kw_defaults=[None], "
+    "defaults=[Constant(value=1)]), body=[Return(value=BoolOp(op=Or(), values=[JoinedStr(values=["
+    "FormattedValue(value=Name(id='x', ctx=Load()), conversion=-1, format_spec=JoinedStr(values=["
+    "Constant(value='.2f')])), Constant(value=' '), FormattedValue(value=List(elts=[Starred("
+    "value=Name(id='y', ctx=Load()), ctx=Load())], ctx=Load()), conversion=-1)]), Call("
+    "func=Name(id='g', ctx=Load()), args=[], keywords=[])]))], decorator_list=[], "
+    "returns=Name(id='str', ctx=Load()))], decorator_list=[])], type_ignores=[])"
+)
+
+
+def test_every_python_writes_a_tree_as_3_11_does():
+    """Or the published records would be lost on another version; true on whichever runs this."""
+    assert identity.written(identity.skeleton(SOURCE)) == AS_PYTHON_3_11_WRITES_IT
+
+
+def test_what_newer_pythons_add_to_a_tree_is_not_written(monkeypatch):
+    """Since 3.12 functions and classes list their type parameters, of which there are none here;
+    since 3.13 ast.dump leaves out every empty list, unless it is asked for them."""
+    tree = identity.skeleton(SOURCE)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            node.type_params = []
+    for kind in (ast.FunctionDef, ast.ClassDef):
+        fields = [name for name in kind._fields if name != "type_params"]
+        monkeypatch.setattr(kind, "_fields", (*fields, "type_params"))
+    dump, asked = ast.dump, []
+    monkeypatch.setattr(ast, "dump", lambda tree, **how: asked.append(how) or dump(tree))
+    for version in ((3, 12), (3, 13)):
+        monkeypatch.setattr(identity.sys, "version_info", version)
+        assert "type_params" not in identity.written(tree)
+    assert asked == [{}, {"show_empty": True}]
+
+
 def test_the_closure_is_what_imports_reach_and_holds_nothing_of_the_study():
     found = identity.closure(PRETRAINING)
     assert {"asglib.loss", "asglib.adversaries", "asglib.positives", "asglib.config"} <= set(found)

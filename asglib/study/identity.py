@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ OUTSIDE = ("data", "study", "__main__")
 @cache
 def code_version(*modules: str) -> str:
     """10 hex digits of the syntax trees of `modules` and all that they import in core, methods."""
-    trees = [ast.dump(skeleton(path.read_text())) for path in closure(modules).values()]
+    trees = [written(skeleton(path.read_text())) for path in closure(modules).values()]
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:10]
 
 
@@ -75,6 +76,14 @@ def skeleton(source: str) -> ast.AST:
         if called in ("between", "one_of"):  # the name of the value in their sentence
             node.args = node.args[1:]
     return tree
+
+
+def written(tree: ast.AST) -> str:
+    """The tree as Python 3.11 writes it, whichever version runs: a run keeps its name."""
+    for node in ast.walk(tree):
+        if getattr(node, "type_params", None) == []:  # since 3.12: of functions and classes
+            del node.type_params
+    return ast.dump(tree, **({"show_empty": True} if sys.version_info >= (3, 13) else {}))
 
 
 def _is_text(statement: ast.stmt) -> bool:
