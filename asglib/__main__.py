@@ -51,6 +51,7 @@ def workspace_of(options: argparse.Namespace):
         ("ASG_PROCESSES", getattr(options, "processes", None), words.whole_from(1)),
         ("ASG_LOADERS", None, words.whole_from(0)),
         ("ASG_COMPILE", getattr(options, "compile", None), words.whole_from(0)),
+        ("ASG_COMPUTE", "0" if getattr(options, "found", False) else None, words.whole_from(0)),
     ):
         if value := value or os.environ.get(name):
             os.environ[name] = str(check(str(value)))
@@ -64,19 +65,20 @@ def workspace_of(options: argparse.Namespace):
 def reproduce(options: argparse.Namespace) -> int:
     """Run the study: compute the runs, execute the notebooks, render the HTML."""
     from asglib.study import build, forecast, needed, profiles
+    from asglib.study.records import load_records
 
     name = options.profile + (f":{options.seeds}" if options.seeds else "")
     chosen_profile, workspace = profiles.profile(name), workspace_of(options)
-    if options.found:
-        os.environ["ASG_COMPUTE"] = "0"
     _, chosen = build.find(ROOT / "notebooks", options.only)
     values = dict(options.set)
     for notebook in chosen if values else []:
         words.check_parameters(notebook, values)
     if options.dry_run:
         runs = needed.needs(chosen, chosen_profile)
-        table = forecast.forecast(runs, workspace, options.views_per_second)
-        print(table.to_string(index=False, float_format="{:.2f}".format))
+        records = records_of(chosen_profile.name)
+        published = load_records(records) if records.exists() else []
+        table = forecast.forecast(runs, workspace, options.views_per_second, published)
+        print(table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
         print(forecast.summary(table))
         print(forecast.memory_of(runs))
         return 0

@@ -34,7 +34,7 @@ def asglib(*words, cwd=ROOT, **environment):
 def own_environment():
     """Commands speak to the notebooks' kernels through the environment; no test hears another."""
     with mock.patch.dict(os.environ):
-        for name in "DATA RUNS DEVICE PROCESSES LOADERS COMPILE".split():
+        for name in "DATA RUNS DEVICE PROCESSES LOADERS COMPILE COMPUTE".split():
             os.environ.pop(f"ASG_{name}", None)
         yield
 
@@ -278,8 +278,16 @@ def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
     assert len(list(folder.glob("pretrain-*/encoder.safetensors"))) == 1
 
 
-@pytest.mark.parametrize("name", ["ASG_PROCESSES", "ASG_LOADERS", "ASG_COMPILE"])
+@pytest.mark.parametrize("name", ["ASG_PROCESSES", "ASG_LOADERS", "ASG_COMPILE", "ASG_COMPUTE"])
 def test_a_number_that_the_environment_says_is_checked_too(monkeypatch, capsys, name):
     monkeypatch.setenv(name, "many")
     assert main(["doctor"]) == 2
     assert "'many' is no whole number from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "computes"), [(["--found"], False), ([], True)])
+def test_found_computes_nothing_here_nor_in_the_kernels(monkeypatch, tmp_path, words, computes):
+    asked = []
+    monkeypatch.setattr(build, "reproduce", lambda *given: asked.append(given[5]) or 0)
+    assert main(["reproduce", "--runs", str(tmp_path), *words]) == 0
+    assert [asked[0].computes, Workspace.here().computes] == [computes, computes]

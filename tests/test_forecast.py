@@ -9,6 +9,7 @@ from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
 from asglib.study import costs, forecast, plans, pool
 from asglib.study.profiles import PAPER, REHEARSAL
+from asglib.study.runs import run_name
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,24 @@ def test_hours_follow_the_views_that_a_method_says_it_encodes(tmp_path):
     hours = table.set_index("run").hours["pretrain ASG linear, seed 0"]
     assert hours == pytest.approx(4 * 512 * steps / 1000 / 3600)
     assert forecast.forecast([], workspace).empty  # of a notebook that needs no run
+
+
+def test_where_records_are_published_their_time_is_told(workspace):
+    wanted = [e for e in plans.evaluation(PAPER) if e.data_set == "esc50" and e.seed == 0]
+    wanted = [e for e in wanted if e.pretraining is None or e.pretraining.method == "untrained"]
+    frozen = [e for e in wanted if e.setting == "frozen"]
+    records = [
+        {"run": run_name(frozen[0], workspace), "seconds": 5400.0},
+        {"run": run_name(frozen[1], workspace), "seconds": 1800.0},
+        {"run": "evaluate-ASG-of-other-code", "seconds": 3600.0},
+    ]
+    table = forecast.forecast(wanted, workspace, published=records)
+    assert sorted(table.took.dropna()) == [0.5, 1.5] and len(table) > 2
+    told = "2 of those that can run have a published record; these say 2.0 hours of one core or GPU"
+    assert told in forecast.summary(table)
+    assert "published" not in forecast.summary(forecast.forecast(wanted, workspace))
+    others = forecast.forecast(wanted, workspace, published=records[2:])
+    assert "published" not in forecast.summary(others)
 
 
 def test_the_largest_step_of_each_encoder_is_told_with_its_bytes(monkeypatch):

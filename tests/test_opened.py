@@ -24,15 +24,14 @@ def shown(monkeypatch):
 @pytest.fixture
 def table_6(monkeypatch):
     """Table 6 of the smoke profile, whose runs of toy-b are absent and whose seed 2 failed."""
-    monkeypatch.delenv("ASG_COMPUTE", raising=False)
     planned = plans.pretraining_data(SMOKE)
     able = [e for e in planned if e.data_set != "toy-b"]
     failed = {e: "OSError: full" for e in able if e.seed == 2}
     done = {e: evaluation_record(e) for e in able if e not in failed}
     asked = {}
 
-    def computed(wanted, workspace, progress, allowed):
-        asked.update(wanted=wanted, allowed=allowed)
+    def computed(wanted, workspace, progress):
+        asked.update(wanted=wanted, computes=workspace.computes)
         return done, failed
 
     monkeypatch.setattr(pool, "available", lambda runs, workspace: (able, {"toy-b": "make it."}))
@@ -40,8 +39,8 @@ def table_6(monkeypatch):
     return planned, able, done, asked
 
 
-def opens(**options):
-    return study.open("table 6", "smoke", Workspace(), **options)
+def opens(workspace=None, **options):
+    return study.open("table 6", "smoke", workspace or Workspace(), **options)
 
 
 def test_an_unknown_name_is_told_the_known_ones():
@@ -62,15 +61,15 @@ def test_a_failed_run_stops_a_strict_notebook_and_is_named_by_one_that_is_not(ta
     with pytest.raises(StudyError, match="records are missing .* OSError: full"):
         opens()
     runs = opens(strict=False)
-    assert asked == {"wanted": able, "allowed": True}
+    assert asked == {"wanted": able, "computes": True}
     assert "OSError: full" in runs.absent["failed runs"] and runs.absent["toy-b"] == "make it."
     assert (runs.planned, runs.able, list(runs.done)) == (planned, able, list(done))
 
 
 def test_where_nothing_may_be_computed_what_is_missing_is_left_out(table_6, monkeypatch):
     monkeypatch.setenv("ASG_COMPUTE", "0")
-    runs = opens()
-    assert table_6[3]["allowed"] is False and list(runs.absent) == ["toy-b"]
+    runs = opens(Workspace.here())
+    assert table_6[3]["computes"] is False and list(runs.absent) == ["toy-b"]
     assert set(runs.table["seed"]) == {0, 1} and set(runs.table["profile"]) == {"smoke"}
 
 

@@ -49,7 +49,7 @@ def workspace(tmp_path_factory):
 
 def test_what_is_missing_is_computed_and_what_cannot_be_is_named(workspace, wanted):
     said, able = [], [e for name, e in wanted.items() if name != "wrong encoder"]
-    found, errors = pool.computed(able, workspace, progress=said.append, allowed=False)
+    found, errors = pool.computed(able, replace(workspace, computes=False), progress=said.append)
     assert found == {} and said[-1] == f"5 runs: 0 found, 0 computed, 5 missing, the first {FIRST}"
     refused = f"5 of 5 records are missing ({FIRST} is the first): not computed"
     assert pool.failure(list(errors), 5, errors) == refused
@@ -124,8 +124,8 @@ from pathlib import Path
 import tiny_study
 from asglib.data.workspace import Workspace
 from asglib.study import pool, runs
-workspace, wanted = Workspace(None, Path(sys.argv[1])), tiny_study.runs()[:1]
-print(len(pool.computed(wanted, workspace, allowed=False)[0]))
+workspace, wanted = Workspace(None, Path(sys.argv[1]), computes=False), tiny_study.runs()[:1]
+print(len(pool.computed(wanted, workspace)[0]))
 print(runs.trained(wanted[0].pretraining, workspace)[1]["kind"])
 """
 

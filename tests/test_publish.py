@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -221,7 +222,7 @@ def published(tmp_path, monkeypatch):
 def test_a_study_goes_on_from_published_records(published, tmp_path):
     one, workspace, found, path = published
     assert publish.restore(SMOKE, workspace, path) == (2, 2)
-    done, missing = pool.computed([one], workspace, allowed=False)
+    done, missing = pool.computed([one], replace(workspace, computes=False))
     assert done == {one: {"kind": "evaluation", "run": found[1]["run"], "value": 0.1 + 0.2}}
     assert not missing and not (workspace.runs / "evaluate-NONE-of-other-code").exists()
     assert publish.publish(SMOKE, workspace, again := tmp_path / "again.parquet") == 2

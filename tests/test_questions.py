@@ -55,10 +55,9 @@ def test_first_batch_holds_pairs_and_their_moved_pairs(workspace):
     assert not torch.equal(first[:3], first[3:]) and method.encoder.std > 0.5
 
 
-def test_with_nothing_to_compute_no_encoder_is_trained(tmp_path, monkeypatch):
+def test_with_nothing_to_compute_no_encoder_is_trained(tmp_path):
     """As after `restore`: records are there, weights are not."""
-    here = Workspace(None, tmp_path)
-    monkeypatch.setenv("ASG_COMPUTE", "0")
+    here = Workspace(None, tmp_path, computes=False)
     with pytest.raises(StudyError, match="lacks the encoders of NONE, ASG, seed 0: "):
         questions.encoders(SMOKE, ("untrained", "NONE", "ASG"), 0, here)
     assert not list(tmp_path.glob("pretrain-*"))

@@ -23,6 +23,7 @@ class Workspace:
     workers: int = 0  # processes that read audio for one run; the same bits with any number
     processes: int = 1  # that share a pretraining, each with a GPU or core of its own (D16)
     compiled: bool = False  # pretrain with torch.compile (D64)
+    computes: bool = True  # what is missing; else only what is there is shown
 
     def __post_init__(self) -> None:
         """Folders become absolute: notebooks run elsewhere than the command that starts them."""
@@ -38,8 +39,8 @@ class Workspace:
 
     @classmethod
     def here(cls, **changes) -> Workspace:
-        """From ASG_DATA, ASG_RUNS, ASG_DEVICE, ASG_LOADERS, ASG_PROCESSES and ASG_COMPILE; on the
-        GPU when there is one.
+        """From ASG_DATA, ASG_RUNS, ASG_DEVICE, ASG_LOADERS, ASG_PROCESSES, ASG_COMPILE and
+        ASG_COMPUTE; on the GPU when there is one.
 
         Then other processes read the audio for it.
         """
@@ -53,5 +54,6 @@ class Workspace:
             workers=int(os.environ.get("ASG_LOADERS", loaders)),
             processes=int(os.environ.get("ASG_PROCESSES", 1)),
             compiled=int(os.environ.get("ASG_COMPILE", 0)) > 0,
+            computes=int(os.environ.get("ASG_COMPUTE", 1)) > 0,
         )
         return replace(found, **changes)

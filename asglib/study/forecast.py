@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from asglib import memory
@@ -11,7 +13,7 @@ from asglib.data.clips import CACHE_LIMIT
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
 from asglib.study import costs, pool
-from asglib.study.runs import record_of
+from asglib.study.runs import record_of, run_name
 from asglib.study.worker import Run
 
 GB_OF_WEIGHTS = {"resnet50": 0.094, "resnet18": 0.045, "tiny": 0.0013}  # float32
@@ -19,14 +21,17 @@ GB_OF_RECORD = 0.0005
 VIEWS_PER_SECOND = 1_900.0  # of the paper's size through ResNet-50, both ways, on one H100
 STATES = ("done", "to run", "left out")
 COLUMNS = ["run", "pretrained on", "data", "clips", "steps", "hours", "GB", "state", "for want of"]
+TOOK = "took"  # hours, where records of the same run are published
 
 
 def forecast(
     evaluations: list[Evaluation],
     workspace: Workspace,
     views_per_second: float = VIEWS_PER_SECOND,
+    published: Sequence[dict] = (),
 ) -> pd.DataFrame:
-    """One row a run: what, on which data, clips, steps, GPU hours, GB, state, and what it lacks.
+    """One row a run: what, on which data, clips, steps, GPU hours, GB, state, and what it lacks;
+    with `published` records also how long the run took that made them.
 
     Hours count every spectrogram through the encoder, forward and backward, at `views_per_second`
     spectrograms of the paper's size (257 x 300) a second; the loader is taken to keep up.
@@ -35,14 +40,17 @@ def forecast(
     """
     _, reasons = pool.available(evaluations, workspace)
     encoders = [e.pretraining for e in evaluations if e.pretraining]
+    took = {record["run"]: record.get("seconds", 0.0) / 3600 for record in published}
     rows = []
     for run in dict.fromkeys([*encoders, *evaluations]):
         want = "; ".join(name for name in pool.needs(run) if name in reasons)
         state = "left out" if want else "done" if record_of(run, workspace) else "to run"
         hours = costs.cost(run, workspace) / views_per_second / 3600
         told = {"steps": costs.steps(run, workspace), "hours": hours, "GB": _gigabytes(run)}
+        if took and not want:
+            told[TOOK] = took.get(run_name(run, workspace))
         rows.append(_what(run, workspace) | told | {"state": state, "for want of": want})
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, TOOK] if took else COLUMNS)
     able = table.data[table.state != "left out"].str.split("/").str[0].unique()
     decoded = sum(_decoded(names, workspace) for names in able)
     table.attrs = {"left out": reasons, "decoded": decoded / 1e9}
@@ -118,6 +126,11 @@ def summary(table: pd.DataFrame) -> str:
         f"{left.hours.sum():.1f} GPU hours)."
     )
     wants = left["for want of"].str.split("; ").explode().value_counts()
+    if TOOK in table and (known := able[TOOK].dropna()).size:
+        text += (
+            f"\n{known.size:,} of those that can run have a published record; these say "
+            f"{known.sum():.1f} hours of one core or GPU, more than it takes where others shared it."
+        )
     lines = [
         f"left out for want of {name}, {wants.get(name, 0)} runs: {reason}"
         for name, reason in sorted(table.attrs["left out"].items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,16 +131,15 @@ def open(
 ) -> Opened:
     """The runs of a plan ("table 4", ...): found, or computed now; says how many.
 
-    With ASG_COMPUTE=0 what is missing is left out. A run that fails raises StudyError; not
-    `strict`, it is named among what is absent.
+    Where `workspace` computes nothing, what is missing is left out. A run that fails raises
+    StudyError; not `strict`, it is named among what is absent.
     """
     need(name in plans.PLANS, f"runs {name!r} are unknown; use {', '.join(plans.PLANS)}.")
     size, workspace = profiles.profile(profile), workspace or Workspace.here()
     planned = plans.PLANS[name](size)
     able, absent = pool.available(planned, workspace)
-    allowed = os.environ.get("ASG_COMPUTE") != "0"
-    found, errors = pool.computed(able, workspace, progress=_say, allowed=allowed)
-    if errors and allowed:
+    found, errors = pool.computed(able, workspace, progress=_say)
+    if errors and workspace.computes:
         failure = pool.failure(list(errors), len(able), errors)
         if strict:
             raise StudyError(failure)

@@ -42,12 +42,14 @@ def computed(
     workspace: Workspace,
     workers: int | None = None,
     progress: Callable[[str], object] = print,
-    allowed: bool = True,
 ) -> tuple[dict[Evaluation, dict], dict[Evaluation, str]]:
-    """The records, computed where they are missing and it is allowed; why the others have none."""
+    """The records, computed where they are missing and `workspace` computes; why the others have
+    none."""
     records = {e: record_of(e, workspace) for e in dict.fromkeys(evaluations)}
     missing = [e for e, record in records.items() if record is None]
-    reasons = _compute(missing, workspace, workers, progress) if missing and allowed else {}
+    reasons = {}
+    if missing and workspace.computes:
+        reasons = _compute(missing, workspace, workers, progress)
     records |= {e: record_of(e, workspace) for e in missing}
     found = {e: record for e, record in records.items() if record is not None}
     errors = {e: reasons.get(e, "not computed") for e in missing if e not in found}

@@ -1,6 +1,5 @@
 """Clips and encoders looked at one by one: notebooks 01 to 04 (section 1, figures 1 to 4)."""
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -36,11 +35,11 @@ def encoders(
 ) -> tuple[dict[str, Encoder], list[dict]]:
     """The profile's pretrained encoders by method, found or trained now, and their records.
 
-    With ASG_COMPUTE=0 none is trained: StudyError where one is not there.
+    Where `workspace` computes nothing, none is trained: StudyError where one is not there.
     """
     configs = {name: plans.pretraining(profile, name, seed) for name in names}
     lost = [n for n, one in configs.items() if one.epochs and not runs.is_trained(one, workspace)]
-    if lost and os.environ.get("ASG_COMPUTE") == "0":
+    if lost and not workspace.computes:
         raise StudyError(
             f"{workspace.runs} lacks the encoders of {', '.join(lost)}, seed {seed}: published "
             "records hold none. Without --found they are trained."
