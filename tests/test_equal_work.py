@@ -65,9 +65,9 @@ def test_without_none_nothing_is_beside_it():
     )
     empty = equal_work.curve([], PROFILE)
     cells = tables.means(equal_work.differences(ends(), empty, {}), "{:+.1f}")
-    even = equal_work.Even(cells, equal_work.placed(ends(), empty, {}), {})
-    assert even.table().empty and even.told.startswith("no system's work")
-    assert figures.curves(even.places, "work", doubling=True).axes[0].texts
+    compared = equal_work.BesideNone(cells, equal_work.placed(ends(), empty, {}), {})
+    assert compared.table().empty and compared.told.startswith("no system's work")
+    assert figures.curves(compared.places, "work", doubling=True).axes[0].texts
 
 
 def test_twice_the_work_is_always_as_far(work):
@@ -103,12 +103,12 @@ def test_a_seed_that_none_lacks_is_left_out(work):
 def test_the_table_and_the_figure_hold_every_trained_system(work):
     cells = tables.means(equal_work.differences(ends(), none(), work), "{:+.1f}")
     places = equal_work.placed(ends(), none(), work)
-    even = equal_work.Even(cells, places, work)
-    assert even.told == "COLA +5.0 ± 0.0 (2); ASG -3.0 ± 0.0 (2)"
-    table = even.table()
+    compared = equal_work.BesideNone(cells, places, work)
+    assert compared.told == "COLA +5.0 ± 0.0 (2); ASG -3.0 ± 0.0 (2)"
+    table = compared.table()
     assert table.loc["COLA"].tolist() == [0.5, "-5.0 ± 0.0 (2)", "+5.0 ± 0.0 (2)"]
     assert table.loc["SG", WORK] == "–" and list(table.index) == [*SYSTEMS]
-    assert equal_work.Even(cells[:0], places, work).told.startswith("no system's work")
+    assert equal_work.BesideNone(cells[:0], places, work).told.startswith("no system's work")
     found = places[places["seed"] == 1].set_index(["row", "x"])["value"].to_dict()
     assert found == pytest.approx(
         {

@@ -17,7 +17,7 @@ EPOCHS, WORK = "at equal epochs", "at equal work"
 SAME = 1.01  # ASG's larger matrix of similarities is no other work than that of NONE x2
 
 
-class Even(NamedTuple):
+class BesideNone(NamedTuple):
     """cells: each system - NONE at equal epochs and at equal work; places: dots of the average over
     the tasks against work, NONE as a line; work: each system's, NONE's being 1."""
 
@@ -28,8 +28,8 @@ class Even(NamedTuple):
     @property
     def told(self) -> str:
         """What is left at equal work, in words."""
-        even = self.cells[self.cells["column"] == WORK].set_index("row")["text"]
-        return listed(even) or "no system's work is among those of NONE"
+        texts = self.cells[self.cells["column"] == WORK].set_index("row")["text"]
+        return listed(texts) or "no system's work is among those of NONE"
 
     def table(self) -> pd.DataFrame:
         """The cells for reading, with each system's work."""
@@ -38,14 +38,14 @@ class Even(NamedTuple):
         return found
 
 
-def even(compared: Opened, records: Sequence[Mapping]) -> Even:
+def beside_none(compared: Opened, records: Sequence[Mapping]) -> BesideNone:
     """The systems of one opened plan beside NONE; `records` hold NONE's lengths, and NONE x2."""
     profile, systems = compared.profile, systems_of(compared.profile)
     none = curve(records, profile)
     work = relative(compared.worked, systems)
     _, ends = scores(compared.table, systems, profile.tasks)
     cells = means(differences(ends, none, work), "{:+.1f}")
-    return Even(cells, placed(ends, none, work), work)
+    return BesideNone(cells, placed(ends, none, work), work)
 
 
 def relative(pretrainings: Sequence[Mapping], systems: Mapping[str, Mapping]) -> dict[str, float]:
