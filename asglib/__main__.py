@@ -40,35 +40,13 @@ def parser() -> words.Parser:
     return top
 
 
-def workspace_of(options: argparse.Namespace):
-    """The workspace; the environment tells the kernels of notebooks the same."""
-    from asglib.data.workspace import Workspace
-
-    for name, value, check in (
-        ("ASG_DATA", options.data, words.folder),
-        ("ASG_RUNS", options.runs, words.folder),
-        ("ASG_DEVICE", options.device, words.device),
-        ("ASG_PROCESSES", getattr(options, "processes", None), words.whole_from(1)),
-        ("ASG_LOADERS", None, words.whole_from(0)),
-        ("ASG_COMPILE", getattr(options, "compile", None), words.whole_from(0)),
-        ("ASG_COMPUTE", "0" if getattr(options, "found", False) else None, words.whole_from(0)),
-    ):
-        if value := value or os.environ.get(name):
-            os.environ[name] = str(check(str(value)))
-    if (data := os.environ.get("ASG_DATA")) and not Path(data).is_dir():
-        raise FileNotFoundError(
-            f"the data root {data} does not exist; give --data the folder that holds the data sets."
-        )
-    return Workspace.here()
-
-
 def reproduce(options: argparse.Namespace) -> int:
     """Run the study: compute the runs, execute the notebooks, render the HTML."""
     from asglib.study import build, forecast, needed, profiles
     from asglib.study.records import load_records
 
     name = options.profile + (f":{options.seeds}" if options.seeds else "")
-    chosen_profile, workspace = profiles.profile(name), workspace_of(options)
+    chosen_profile, workspace = profiles.profile(name), words.workspace_of(options)
     _, chosen = build.find(ROOT / "notebooks", options.only)
     values = dict(options.set)
     for notebook in chosen if values else []:
@@ -96,7 +74,7 @@ def work(options: argparse.Namespace) -> None:
     from asglib.study import cluster
 
     with tempfile.TemporaryDirectory() as folder:
-        here = workspace_of(options)
+        here = words.workspace_of(options)
         many = options.workers, Path(folder), here.processes
         cluster.work(options.scheduler, here.device, *many)
 
@@ -109,7 +87,7 @@ def pretrain(options: argparse.Namespace) -> None:
     from asglib.data import index
     from asglib.study import plans, profiles, runs
 
-    workspace, world = workspace_of(options), int(os.environ.get("WORLD_SIZE", "1"))
+    workspace, world = words.workspace_of(options), int(os.environ.get("WORLD_SIZE", "1"))
     corpus = options.corpus
     if corpus and corpus not in index.DATASETS and Path(corpus).is_dir():
         corpus, root = index.of_folder(Path(corpus))
@@ -136,7 +114,7 @@ def prepare(options: argparse.Namespace) -> None:
     from asglib.data import download
     from asglib.data import prepare as sets
 
-    workspace = workspace_of(options)
+    workspace = words.workspace_of(options)
     if workspace.data is None:
         raise FileNotFoundError("no data root is given; pass --data FOLDER or set ASG_DATA.")
     if options.download:
@@ -151,7 +129,7 @@ def doctor(options: argparse.Namespace) -> None:
     from asglib.study import forecast, profiles
     from asglib.study.plans import PLANS
 
-    workspace, paper = workspace_of(options), profiles.profile("paper")
+    workspace, paper = words.workspace_of(options), profiles.profile("paper")
     machine.doctor(workspace.data, workspace.cache)
     tables = {name: forecast.forecast(plan(paper), workspace) for name, plan in PLANS.items()}
     print("What the paper profile would run with these data, by notebook:")
@@ -169,7 +147,7 @@ def publish(options: argparse.Namespace) -> None:
     from asglib.study import profiles, questions, report
     from asglib.study import publish as publishing
 
-    named, workspace = profiles.profile(options.profile), workspace_of(options)
+    named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
     print(f"{publishing.publish(named, workspace, records)} records in {records}")
     publishing.write_readme(ROOT / "README.md", records)
@@ -183,7 +161,7 @@ def restore(options: argparse.Namespace) -> None:
     from asglib.study import profiles
     from asglib.study import publish as publishing
 
-    named, workspace = profiles.profile(options.profile), workspace_of(options)
+    named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
     written, there = publishing.restore(named, workspace, records)
     print(f"{written} records written to {workspace.runs}, which has {there} of {records} now")
@@ -202,7 +180,7 @@ def embed(options: argparse.Namespace) -> int:
     """Embeddings of sound files as a table; status 1 when some cannot be decoded."""
     from asglib import embedding
 
-    workspace = workspace_of(options)
+    workspace = words.workspace_of(options)
     table = embedding.embed(
         options.files,
         embedding.encoder_file(options.encoder, workspace.runs),
@@ -223,7 +201,7 @@ def export(options: argparse.Namespace) -> None:
     """Write a saved encoder as ONNX: waves in, embeddings out."""
     from asglib import embedding, exporting, load
 
-    named = embedding.encoder_file(options.encoder, workspace_of(options).runs)
+    named = embedding.encoder_file(options.encoder, words.workspace_of(options).runs)
     exporting.export(load(named), options.out)
 
 

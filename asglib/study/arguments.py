@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,6 +99,28 @@ def check_parameters(notebook: Path, values: Mapping[str, Any]) -> None:
             raise Refused(f"{what} is no {kind}; the notebook has {known['default']}.")
         if type(value) is int and limits and not int(limits[1]) <= value <= int(limits[2]):
             raise Refused(f"{what} is out of range; give {limits[0]}.")
+
+
+def workspace_of(options: argparse.Namespace):
+    """The workspace; the environment tells the kernels of notebooks the same."""
+    from asglib.data.workspace import Workspace
+
+    for name, value, check in (
+        ("ASG_DATA", options.data, folder),
+        ("ASG_RUNS", options.runs, folder),
+        ("ASG_DEVICE", options.device, device),
+        ("ASG_PROCESSES", getattr(options, "processes", None), whole_from(1)),
+        ("ASG_LOADERS", None, whole_from(0)),
+        ("ASG_COMPILE", getattr(options, "compile", None), whole_from(0)),
+        ("ASG_COMPUTE", "0" if getattr(options, "found", False) else None, whole_from(0)),
+    ):
+        if value := value or os.environ.get(name):
+            os.environ[name] = str(check(str(value)))
+    if (data := os.environ.get("ASG_DATA")) and not Path(data).is_dir():
+        raise FileNotFoundError(
+            f"the data root {data} does not exist; give --data the folder that holds the data sets."
+        )
+    return Workspace.here()
 
 
 def seconds(text: str) -> float:
