@@ -129,8 +129,8 @@ def summary(table: pd.DataFrame) -> str:
     if TOOK in table and (known := able[TOOK].dropna()).size:
         text += (
             f"\n{known.size:,} of those that can run have a published record; these say "
-            f"{known.sum():.1f} hours of one core or GPU, less than it took where a run was resumed, "
-            "more where others shared it."
+            f"{known.sum():.1f} hours of one core or GPU: too many where others shared it, too few "
+            "where a run was resumed."
         )
     lines = [
         f"left out for want of {name}, {wants.get(name, 0)} runs: {reason}"
