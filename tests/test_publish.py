@@ -102,7 +102,7 @@ def test_a_smoke_table_says_that_it_is_no_evidence(tmp_path):
     assert text.splitlines()[0].count("No evidence") == 1
     row = line(text, "FT - NONE = 2.2")
     assert row.endswith("| FT - NONE: +5.0 [+3.8, +6.2], 3 seeds | not tested |")
-    assert re.search(r"In all \d+ claims: \d+ not tested\.", text)
+    assert re.search(r"Of all \d+ claims: \d+ not tested\.", text)
 
 
 def test_a_broken_record_is_told_and_stops_nothing(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_records import SMALL, TASKS, record, study
 
-from asglib.study import paper, profiles, rows, systems, verdicts
+from asglib.study import limits, paper, profiles, rows, systems, verdicts
 from asglib.study.comparison import Cell
 from asglib.study.records import evaluations, pretext
 from asglib.study.verdicts import EXCLUDES, Judged, Verdict, judge, verdict, weakest
@@ -102,7 +102,8 @@ def test_smoke_one_seed_and_nothing_are_no_reproduction():
 
 
 def named(word, mean):
-    return Judged(f"{word} {mean}", cell(mean - 1, mean, mean + 1), Verdict(word), None)
+    interval = cell(mean - 1, mean, mean + 1)
+    return Judged(f"{word} {mean}", interval, Verdict(word), None, ("A", "B"), [])
 
 
 def test_the_worst_verdict_is_the_weakest():
@@ -143,16 +144,17 @@ def test_a_scorecard():
     assert found.loc["ff-none", "verdict"] == "not reproduced"
     assert found.loc["moves-none", "verdict"] == "not reproduced"  # as its weakest move
     assert found.loc["moves-none", "ours"].startswith("FF - NONE: -1.0")
-    limits = found["limits"]
-    assert "the mean over our tasks stands in for librispeech" in limits["ft-st"]
-    assert "fsdd/digit stands in for speech_commands_v1" in limits["st-negative-scv1"]
-    assert "no record of nsynth or notes/family or notes" in limits["st-negative-ns"]
-    assert "no record of librispeech, speech_commands_v1" in limits["sup-frozen-all"]
+    told = found["limits"]
+    assert "the mean of our tasks stands in for librispeech" in told["ft-st"]
+    assert "fsdd/digit stands in for speech_commands_v1" in told["st-negative-scv1"]
+    assert "no frozen record of nsynth or notes/family or notes" in told["st-negative-ns"]
+    assert "no frozen record of librispeech, speech_commands_v1" in told["sup-frozen-all"]
+    assert "no fine-tuned record of voxceleb1 or fsdd" in told["sup-finetuned-vc"]
     assert found.loc["linear-frozen", "verdict"] == "not tested"
-    assert "ASG has no number" in limits["linear-frozen"]
+    assert "ASG has no number" in told["linear-frozen"]
     assert found.loc["w2v-ns", ["ours", "verdict"]].tolist() == ["", "not tested"]
-    assert "Wav2Vec2.0" in limits["w2v-ns"]
-    assert "no records of the first pretraining corpus" in limits["data-audioset-frozen"]
+    assert "Wav2Vec2.0" in told["w2v-ns"]
+    assert "no records of the first pretraining corpus" in told["data-audioset-frozen"]
     assert found.loc["sup-frozen-vc", "verdict"] == "not tested"
     measurable = ASG.claims.set_index("id")["ours_minuend"] != ""
     assert found["measurable"].tolist() == measurable.tolist()
@@ -184,12 +186,52 @@ def test_a_claim_about_every_data_set_is_judged_by_its_weakest():
     assert worse["verdict"] == "not reproduced" and unsure["verdict"] == "inconclusive"
     assert worse["ours"].startswith(f"ASG - Sup. on {TASKS[1]}: -9.9 [")
     assert better["verdict"] == "reproduced" and better["mean"] == pytest.approx(10.1)
+    assert "the weakest of our tasks stands in for librispeech, " in better["limits"]
 
 
 def test_some_of_the_papers_sets_do_not_stand_for_all_of_them():
     values = {"NONE": [0.5, 0.51, 0.52], "FT": [0.6, 0.62, 0.61]}
     found = judged(study(["librispeech/speaker", "fsdd/digit"], **values))
-    assert "the mean over our tasks stands in for librispeech, " in found.loc["ft-none", "limits"]
+    assert "the mean of our tasks stands in for librispeech, " in found.loc["ft-none", "limits"]
+
+
+def test_a_size_for_which_there_is_no_room_is_named():
+    """18.6 points on VC are stated; 95 percent leave 5."""
+    few, many = (
+        judged(study(**{"Sup.": [low, low + 0.01, low - 0.01], "ASG": [0.96, 0.97, 0.96]}))
+        for low in (0.5, 0.95)
+    )
+    told = "Sup. has 95.0 %, which leaves 5.0 points: the stated 18.6 cannot be reached here"
+    assert told in many.loc["sup-frozen-vc", "limits"]
+    assert "cannot be reached" not in few.loc["sup-frozen-vc", "limits"]
+    rows = evaluations(study(SF=[0.99, 0.99, 0.99], NONE=[0.5, 0.5, 0.5]))
+    lower = claim(direction="<", stated=2.0)  # SF - NONE < 0: SF would have to be lower still
+    assert limits.room(rows, lower, ("SF", "NONE"), TASKS, {}).startswith("SF has 99.0 %")
+    assert limits.room(rows, claim(stated=2.0), ("SF", "NONE"), TASKS, {}) == ""
+    assert limits.room(rows, claim(stated=2.0), ("SF", "SF - NONE"), TASKS, {}) == ""
+
+
+def test_what_collapsed_is_named_beside_the_verdict():
+    records = moved(NONE=0.5, FT=0.6)
+    for one in records:
+        one["pretraining"] = f"pretrain-{one['method']}-{one['seed']}"
+    trained = [
+        {"kind": "pretraining", "run": f"pretrain-NONE-{seed}", "collapsed": seed < 2}
+        for seed in range(3)
+    ]
+    found = judged([*records, *trained]).loc["ft-none", "limits"]
+    assert "NONE collapsed in 2 of 3 seeds and learned nothing there" in found
+    assert (
+        "FT collapsed" not in found and "collapsed" not in judged(records).loc["ft-none", "limits"]
+    )
+
+
+def test_beside_an_open_pair_those_are_named_that_exclude_the_size():
+    stated = claim(stated=5.0)
+    pairs = [named("inconclusive", 4.5), named("partly", 3.0), named("reproduced", 5.0)]
+    told = list(verdicts._others(stated, weakest(stated, pairs), pairs))
+    assert told == ["partly 3.0 stays below the stated 5.0"]
+    assert not list(verdicts._others(stated, pairs[1], pairs))
 
 
 def test_two_corpora_and_a_profile_that_is_no_evidence():

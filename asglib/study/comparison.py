@@ -184,7 +184,7 @@ def interval(values: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame | None = Non
 
 def _gaps(side: pd.DataFrame, system: str | dict, points: pd.DataFrame) -> list[str]:
     """What one side lacks of `points` [seeds, tasks]: seeds without a number, by task."""
-    name = system if isinstance(system, str) else " ".join(filter(None, system.values()))
+    name = spoken(system) if isinstance(system, str) else " ".join(filter(None, system.values()))
     there = set(side.dropna(subset="value")[["key", "seed"]].itertuples(index=False, name=None))
     tasks: dict[str, list[str]] = {}
     for key in points:

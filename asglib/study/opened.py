@@ -44,7 +44,8 @@ class Opened:
         return self._under(self.paper)
 
     def _under(self, paper: str) -> pd.DataFrame:
-        return in_the_way_of(evaluations(self.records), self.profile, paper)
+        told = evaluations([*self.records, *self.pretrainings])
+        return in_the_way_of(told, self.profile, paper)
 
     @property
     def sensitivity(self) -> list[dict]:
@@ -93,7 +94,8 @@ class Opened:
     def absent_table(self) -> None:
         """Show how many of the planned runs are there, and what the others lack."""
         asked = f"the {self.profile.name} profile asks for"
-        report.markdown(f"{len(self.done)} of the {len(self.planned)} runs that {asked} are there.")
+        there = f"{len(self.done):,} of the {len(self.planned):,} evaluations"
+        report.markdown(f"{there} that {asked} are there.")
         if self.absent:  # a table and no list: Markdown would make links of the addresses
             ways = pd.DataFrame({"why, and how to get it": self.absent}).sort_index()
             report.table(ways.rename_axis("what"), f"Not there: what {asked}.")

@@ -111,7 +111,7 @@ def readme(path: Path) -> str:
         "|---|---|---|---|",
         *(_row(line) for line in found[shown].itertuples()),
         "",
-        f"In all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
+        f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
         "are not among these records or are not made here; the scorecard names each.",
         "",
         levels(table, profile),

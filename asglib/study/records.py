@@ -18,10 +18,11 @@ SYSTEM = ["method", "frontend", "encoder", "corpus", "data_set", "task", "settin
 IDENTITY = [*SYSTEM, "protocol"]
 NEEDED = ["run", "profile", *SYSTEM, "metric", "value"]
 PER_CLIP = ["clips", "groups", "correct"]
+TRAINED = ["pretraining", "collapsed"]  # the encoder's run; whether that collapsed
 MEASURED = ["f1", "weighted_precision", "labels", "predictions"]
 OTHERS = ["undefined", "classes", "counts", "data", *MEASURED]
 RECIPE = ["code", "epochs", "batch", "rir"]
-COLUMNS = [*NEEDED, "protocol", "variant", *PER_CLIP, *OTHERS, *RECIPE, "key"]
+COLUMNS = [*NEEDED, "protocol", "variant", *PER_CLIP, *OTHERS, *RECIPE, *TRAINED, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
@@ -106,8 +107,9 @@ def set_aside(records: list[dict]) -> list[str]:
 def evaluations(records: list[dict]) -> pd.DataFrame:
     """The sound evaluation records as rows: value is a fraction or NaN, key is data_set/task.
 
-    Encoders on their way ("after" some epochs) stand in no table of finished ones. Refuses records
-    of two profiles and two records of one run.
+    Encoders on their way ("after" some epochs) stand in no table of finished ones. `collapsed` is
+    known of encoders whose pretraining is among the records. Refuses records of two profiles and
+    two records of one run.
     """
     ended = [r for r in records if r["kind"] == "evaluation" and not r.get("after")]
     sound = [record for record in ended if not _fault(record)]
@@ -116,6 +118,8 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     for name in ("corpus", "protocol"):
         table[name] = table[name].fillna("")
     table["variant"] = table["protocol"]
+    lost = {r["run"] for r in records if r["kind"] == "pretraining" and r.get("collapsed")}
+    table["collapsed"] = table["pretraining"].isin(lost)
     table["key"] = table["data_set"] + "/" + table["task"]
     _refuse_mixtures(table)
     known = [*METHODS, *table["method"].unique()]

@@ -179,7 +179,11 @@ def on_average(bands: Bands) -> dict[str, tuple]:
 
 def seeds(table: pd.DataFrame) -> str:
     """How many seeds the systems of a table have: "3 to 5 pretraining seeds"."""
-    counts = table.groupby(["method", "frontend", "corpus", "setting"])["seed"].nunique()
+    return seeds_of(table.groupby(["method", "frontend", "corpus", "setting"])["seed"].nunique())
+
+
+def seeds_of(counts: pd.Series) -> str:
+    """How many there are, from several numbers of seeds: "3 to 5 pretraining seeds"."""
     told = _range(counts) if len(counts) else "0"
     return f"{told} pretraining seed{'s' * (told != '1')}"
 
@@ -206,6 +210,8 @@ def clear(cells: pd.DataFrame) -> str:
     """How many intervals of differences leave out 0, and the LARGEST of them, in a sentence;
     averages are not counted again."""
     tested = cells[(cells["unit"] != "") & (cells["column"] != AVERAGE)]
+    if tested.empty:
+        return "nothing is tested"
     found = tested[(tested["low"] > 0) | (tested["high"] < 0)]
     found = found.sort_values("mean", key=abs, ascending=False, kind="stable")
     told = [f"{line.row} on {line.column} {line.mean:+.1f}" for line in found.itertuples()]

@@ -55,13 +55,14 @@ def costs(records: Sequence[Mapping], methods: Iterable[str], cells: pd.DataFram
     table["views encoded"] = shown * [METHODS[method].views for method in mine]
     work = pd.Series({method: run["multiply_adds"] for method, run in mine.items()})
     table["multiply-adds, 10^12"] = work / 1e12
-    table["gain over its control, points"] = gains.reindex(table.index)
+    table["gain, points"] = gains.reindex(table.index)
     return table
 
 
-def collapsed(records: Sequence[Mapping]) -> str:
-    """Which runs collapsed, in a sentence."""
-    trained = [record for record in records if record["epochs"]]
+def collapsed(records: Sequence[Mapping], methods: Iterable[str] = METHODS) -> str:
+    """Which runs of these methods collapsed, in a sentence."""
+    every = [record for mine in _by_method(records, methods).values() for record in mine]
+    trained = [record for record in every if record["epochs"]]
     lost = [f"{r['method']}, seed {r['seed']}" for r in trained if r.get("collapsed")]
     if not trained:
         return "No pretraining is there"

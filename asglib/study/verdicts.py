@@ -1,5 +1,6 @@
 """Claims judged: one rule, read from the interval of a difference alone (D36)."""
 
+from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from asglib.study.comparison import (
     rows_of,
     spoken,
 )
+from asglib.study.limits import collapsed, left_out, room
 from asglib.study.records import ResultsError, fewer_classes
-from asglib.study.systems import COMPARED
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
@@ -25,7 +26,8 @@ NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
 STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in
 ONE_SEED = "one pretraining seed"
-EXCLUDES = "below the smallest difference in the paper's tables"  # of claims without a stated size
+# of claims without a stated size
+EXCLUDES = "below the smallest difference that the paper's cells give for it"
 # of what another thing is judged than the claim says
 LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
 RELATIVE = "the stated size is relative: only the sign is judged"
@@ -39,12 +41,14 @@ class Verdict(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A difference that a claim is about, by name, and its verdict."""
+    """A difference of two systems on some tasks, all that a claim is about, and its verdict."""
 
     name: str
     cell: Cell
     verdict: Verdict
     found: Comparison
+    pair: tuple[str, str]
+    tasks: list[str]
 
 
 def verdict(claim, cell: Cell, profile) -> Verdict:
@@ -103,19 +107,22 @@ def weakest(claim, judged: list[Judged]) -> Judged:
     return min(judged, key=weakness)
 
 
-def _scope(keys: list[str], scope: str) -> tuple[list[str], str]:
+def _scope(keys: list[str], scope: str, setting: str, several: bool) -> tuple[list[str], str]:
     """The tasks of the first alternative of which all is recorded ("*": every task), and whom they
-    stand in for."""
+    stand in for: their mean does, or, if a claim is about `several`, the weakest of them."""
     first = scope.split("|")[0].replace(";", ", ")
     for names in scope.split("|"):
         found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
         if names == "*" and keys:
-            return keys, f"the mean over our tasks stands in for {first}" if first != "*" else ""
+            who = "the weakest" if several else "the mean"
+            return keys, f"{who} of our tasks stands in for {first}" if first != "*" else ""
         if all(found):
             tasks = sum(found, [])
             usual = names.replace(";", ", ") == first
-            return tasks, "" if usual else f"{', '.join(tasks)} stands in for {first}"
-    return [], f"no record of {scope.removesuffix('|*').replace('|', ' or ').replace(';', ', ')}"
+            verb = "stand" if tasks[1:] else "stands"
+            return tasks, "" if usual else f"{', '.join(tasks)} {verb} in for {first}"
+    lacking = scope.removesuffix("|*").replace("|", " or ").replace(";", ", ")
+    return [], f"no {setting} record of {lacking}"
 
 
 def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
@@ -135,21 +142,25 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     same = [[one.split("@")[0] for one in side] for side in sides]
     pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
     pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
-    planned = [pair for pair in pairs if not _left_out(pair, profile)]
-    without = {name: None for pair in pairs for name in _left_out(pair, profile)}
+    planned = [pair for pair in pairs if not left_out(pair, profile)]
+    without = {name: None for pair in pairs for name in left_out(pair, profile)}
     pairs = planned or pairs
     rows = pd.concat([rows_of(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
-    tasks, stands = _scope(recorded, claim.ours_scope)
     judged, several = [], ";" in claim.columns and claim.kind != "most"
+    tasks, stands = _scope(recorded, claim.ours_scope, setting, several)
     for a, b in pairs:
         found = compare(table, a, b, tasks, several, **shared)
-        cells = {f" on {key}": cell for key, cell in found.tasks.items()} or {"": found.average}
-        named = f"{spoken(a)} - {spoken(b)}"
-        for on, cell in cells.items():
-            judged.append(Judged(f"{named}{on}: ", cell, verdict(sized, cell, profile), found))
+        cells = {(key,): cell for key, cell in found.tasks.items()} or {(): found.average}
+        for key, cell in cells.items():
+            name = " on ".join([f"{spoken(a)} - {spoken(b)}", *key])
+            own = verdict(sized, cell, profile), found, (a, b), list(key) or tasks
+            judged.append(Judged(name, cell, *own))
     one = weakest(claim, judged)
-    limits = [stands, one.cell.note, *one.found.left_out]
+    limits = [stands, one.cell.note, *one.found.left_out, *collapsed(rows, tasks)]
+    limits += _others(sized, one, judged)
+    if one.cell.unit:
+        limits.append(room(table, sized, one.pair, one.tasks, shared))
     if tasks != recorded:  # chosen ones; of a mean over all, a report says it once
         limits += fewer_classes(rows[rows["key"].isin(tasks)])
     if planned and without:
@@ -163,12 +174,11 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     return one, limits
 
 
-def _left_out(pair: tuple, profile) -> list[str]:
-    """Methods of compared papers in a pair that the profile leaves out, to save hours."""
-    every = {name for names in COMPARED.values() for name in names}
-    there = {name for names in profile.compared.values() for name in names}
-    names = [one.split("@")[0] for system in pair for one in parts(system)]
-    return [name for name in names if name in every - there]
+def _others(claim, one: Judged, judged: list[Judged]) -> Iterator[str]:
+    """The pairs beside an open one that stay below the stated size, all their interval long."""
+    for other in judged if one.verdict.word == "inconclusive" else ():
+        if other.cell.unit and _turned(claim, other.cell)[2] < claim.stated - claim.rounding:
+            yield f"{other.name} stays below the stated {claim.stated:.1f}"
 
 
 def _on_its_corpus(system: str, profile) -> str:
@@ -207,8 +217,8 @@ def judge(table: pd.DataFrame, claims: pd.DataFrame, profile) -> pd.DataFrame:
         ours, cell, judged, limits = "", Cell(), Verdict("not tested"), []
         if measurable:
             try:
-                (name, cell, judged, _), limits = _weigh(table, claim, profile)
-                ours = name + describe(cell)
+                (name, cell, judged, *_), limits = _weigh(table, claim, profile)
+                ours = f"{name}: {describe(cell)}"
             except ResultsError as error:
                 limits = [str(error)]
         always = "" if claim.reason.startswith(STAND_IN) else claim.reason
