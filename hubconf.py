@@ -1,6 +1,15 @@
 """torch.hub: encoder = torch.hub.load(CLONE, "asg", source="local", path="encoder.safetensors")."""
 
-dependencies = ["torch", "torchaudio", "timm", "safetensors"]
+dependencies = [
+    "torch",
+    "torchaudio",
+    "timm",
+    "safetensors",
+    "pandas",
+    "pyarrow",
+    "soundfile",
+    "soxr",
+]
 
 
 def asg(path: str):

@@ -38,7 +38,7 @@ def load_model(model_file_path: str = "") -> Model:
 
 @torch.no_grad()
 def get_scene_embeddings(audio_waves: Tensor, model: Model) -> Tensor:
-    """The mean over evaluation's segments of 3 s (D13): [B, N] at 16 kHz -> [B, D]."""
+    """The mean over segments of 3 s, cut as evaluation cuts (D13): [B, N] at 16 kHz -> [B, D]."""
     samples = round(SECONDS * RATE)
     found = []
     for wave in audio_waves.cpu().numpy():

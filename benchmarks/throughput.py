@@ -4,7 +4,8 @@
 
 For each number of processes: views a second of ASG at the paper's 257 x 300, the share of a step
 that waits for data (against a batch that is already there), the peak of memory, and how much of
-the speed of so many single processes is left. `--dry-run --views-per-second` takes the first.
+the speed of so many single processes is left. `--dry-run --views-per-second` takes the first,
+rounded.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 import rehearsal_trees
 
 from asglib.data.workspace import Workspace
+from asglib.encoder import build
 from asglib.methods import METHODS
 from asglib.study import costs, forecast, plans, pool
 from asglib.study.profiles import PAPER, REHEARSAL
@@ -66,6 +67,19 @@ def test_hours_follow_the_views_that_a_method_says_it_encodes(tmp_path):
     hours = table.set_index("run").hours["pretrain ASG linear, seed 0"]
     assert hours == pytest.approx(4 * 512 * steps / 1000 / 3600)
     assert forecast.forecast([], workspace).empty  # of a notebook that needs no run
+
+
+def test_the_disk_is_that_of_every_encoder_that_is_kept(tmp_path):
+    """ResNet-50 of one input channel: 25.6 million weights with a classifier of 1,000 classes,
+    which goes: 23.5; six encoders on the way of 50 epochs (1, 2, 4 ... 32) and the last."""
+    table = forecast.forecast(plans.evaluation(PAPER), Workspace(None, tmp_path))
+    found = table.set_index("run").GB["pretrain ASG linear, seed 0"]
+    assert found == pytest.approx(7 * 23.5e6 * 4 / 1e9, rel=0.01)
+    run = replace(plans.pretraining(PAPER, "CPC", 0), epochs=0)
+    network = build(run.encoder, run.frontend).state_dict()
+    assert forecast._gigabytes(run) == pytest.approx(
+        sum(part.nbytes for name, part in network.items() if name.startswith("network")) / 1e9
+    )
 
 
 def test_where_records_are_published_their_time_is_told(workspace):

@@ -3,6 +3,7 @@
 import ast
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from conftest import ROOT
 from asglib.data import index
 from asglib.data.corpus import load
 from asglib.data.workspace import Workspace
-from asglib.study import identity
+from asglib.study import identity, plans
+from asglib.study.names import run_name
+from asglib.study.profiles import SMOKE
 
 PRETRAINING = ("asglib.training", "asglib.methods.asg", "asglib.data.clips")
 SUPERVISED = ("asglib.training", "asglib.methods.supervised", "asglib.data.clips")
@@ -238,3 +241,14 @@ def test_a_test_file_more_or_less_is_no_other_pretraining(toy):
     assert len(less.rows) == len(toy.rows) - 1
     assert toy.fingerprint(less.rows[less.rows.split == "train"]) == before
     assert less.fingerprint(less.rows) != toy.fingerprint(toy.rows)
+
+
+def test_on_gpus_the_number_of_processes_counts_where_negatives_are_of_one(tmp_path):
+    """Those of CPC and of the triplet; NT-Xent gathers, and its run keeps its name (D16)."""
+    for method, alike in (("ASG", True), ("COLA", True), ("CPC", False), ("Triplet", False)):
+        run = replace(plans.pretraining(SMOKE, method, 0), corpus="toy-a")
+        one = Workspace(None, tmp_path, device="cuda")
+        names = {run_name(run, replace(one, processes=n)) for n in (1, 2)}
+        assert (len(names) == 1) == alike, method
+        names = {run_name(run, replace(one, device="cpu", processes=n)) for n in (1, 2)}
+        assert len(names) == 2

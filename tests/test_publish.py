@@ -82,7 +82,7 @@ def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
     claims = paper.read("asg").claims
     rows = sum(row.startswith("| ") for row in text.splitlines()) - 1
     counts = {word: int(n) for n, word in re.findall(rf"(\d+) ({WORDS})[,.]", text)}
-    assert f"In all {len(claims)} claims: " in text and sum(counts.values()) == len(claims)
+    assert f"Of all {len(claims)} claims: " in text and sum(counts.values()) == len(claims)
     assert rows == len(claims) - counts["not tested"] >= 3 and "reproduced" in counts
 
 

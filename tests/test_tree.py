@@ -231,3 +231,14 @@ def test_ruff_would_say_something(tmp_path):
         words = [how] if how == "check" else [how, "--check"]
         command = [sys.executable, "-m", "ruff", *words, str(bad)]
         assert subprocess.run(command, capture_output=True).returncode == 1
+
+
+def test_everything_beside_the_modules_is_installed_with_them():
+    """An installation that is no clone has the table of recipes and the pages' templates too."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    files = [path for path in LIBRARY.rglob("*") if path.is_file() and path.suffix != ".py"]
+    files = [path.relative_to(LIBRARY) for path in files if path.parent.name != "__pycache__"]
+    lost = [f for f in files if not any(f.match(p) for p in told["package-data"]["asglib"])]
+    assert len(files) >= 6 and lost == []
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert packages == set(told["packages"])

@@ -1,4 +1,4 @@
-"""MultiHead: one encoder trained on the labels of all tasks, a head each (Audio2Vec, section 4)."""
+"""MultiHead: one encoder trained on the labels of several sets at once (Audio2Vec, section 4)."""
 
 from __future__ import annotations
 

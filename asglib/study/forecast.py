@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import pandas as pd
+import torch
 
 from asglib import memory
 from asglib.audio import RATE
-from asglib.config import Evaluation, Pretraining
+from asglib.config import Evaluation, Pretraining, kept
 from asglib.data.clips import CACHE_LIMIT
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
+from asglib.networks import NETWORKS
 from asglib.study import costs, pool
 from asglib.study.runs import record_of, run_name
 from asglib.study.worker import Run
 
-GB_OF_WEIGHTS = {"resnet50": 0.094, "resnet18": 0.045, "tiny": 0.0013}  # float32
 GB_OF_RECORD = 0.0005
 VIEWS_PER_SECOND = 1_900.0  # of the paper's size through ResNet-50, both ways, on one H100
 STATES = ("done", "to run", "left out")
@@ -73,7 +75,17 @@ def _what(run: Run, workspace: Workspace) -> dict:
 
 
 def _gigabytes(run: Run) -> float:
-    return GB_OF_WEIGHTS.get(run.encoder, 0) if isinstance(run, Pretraining) else GB_OF_RECORD
+    """Of what stays: a record, or an encoder at its end and on its way."""
+    if isinstance(run, Pretraining):
+        return _weights(run.encoder) * (1 + len(kept(run.epochs)))
+    return GB_OF_RECORD
+
+
+@cache
+def _weights(encoder: str) -> float:
+    with torch.device("meta"):
+        network = NETWORKS[encoder]()
+    return sum(part.numel() * part.element_size() for part in network.state_dict().values()) / 1e9
 
 
 def _decoded(names: str, workspace: Workspace) -> float:

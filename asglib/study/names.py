@@ -16,6 +16,8 @@ from asglib.study import embedded
 from asglib.study.compiled import RESNETS
 from asglib.study.identity import code_version
 
+# of a process: on CPUs the statistics of batch normalisation too, so that every method counts (D16)
+OWN_NEGATIVES = ("cpc", "triplet")
 ENTRIES = {  # the module that an evaluation goes through
     "frozen": "asglib.evaluation",
     "fine-tuned": "asglib.fine_tuning",
@@ -35,12 +37,16 @@ def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
         _trained_on(corpus, config.settings.labels),
         _sound(config.settings.rir_bank, workspace),
         code_of(config),
-        # on CPUs batch normalisation is each process's own (D16)
-        world if workspace.device == "cpu" else 1,
+        world if workspace.device == "cpu" or _room(config) in OWN_NEGATIVES else 1,
     ]
     if compiles(config, workspace):
         parts.append("compiled")
     return f"pretrain-{config.method.rstrip('.')}-{digest(*parts)}"
+
+
+def _room(config: Pretraining) -> str:
+    """The file of its method."""
+    return type(config.settings).__module__.rpartition(".")[2]
 
 
 def _evaluation_name(config: Evaluation, workspace: Workspace) -> str:

@@ -162,6 +162,9 @@ PAPER = recipes(
         "slow": _adam(1e-4, 256) | _slices,
     }
 )
+PAPER["MultiHead"] |= {  # the sets that it is tested on (D48)
+    "corpus": "speech_commands_v2+spoken_language+librispeech+musan+tut2018+birds2018"
+}
 
 
 def few_steps(frames: int, cpc_encoder: str, cpc_frames: int, batch: int, scenes: str) -> dict:
