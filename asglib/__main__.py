@@ -209,9 +209,10 @@ def card(options: argparse.Namespace) -> None:
     """The model card of a method's encoder, from the published records."""
     from asglib.files import write_atomically
     from asglib.study import card as cards
+    from asglib.study import profiles
     from asglib.study.records import load_records
 
-    records = records_of(options.profile)
+    records = records_of(profiles.profile(options.profile).name)
     text = cards.card(load_records(records), options.method)
     if options.out:
         write_atomically(Path(options.out), lambda out: out.write_text(text, encoding="utf-8"))

@@ -34,7 +34,7 @@ def asglib(*words, cwd=ROOT, **environment):
 def own_environment():
     """Commands speak to the notebooks' kernels through the environment; no test hears another."""
     with mock.patch.dict(os.environ):
-        for name in "DATA RUNS DEVICE PROCESSES LOADERS COMPILE COMPUTE".split():
+        for name in "DATA RUNS DEVICE PROCESSES LOADERS COMPILE COMPUTE WORKERS".split():
             os.environ.pop(f"ASG_{name}", None)
         yield
 
@@ -278,7 +278,9 @@ def test_a_pretraining_shared_by_two_processes_is_one_run(tmp_path):
     assert len(list(folder.glob("pretrain-*/encoder.safetensors"))) == 1
 
 
-@pytest.mark.parametrize("name", ["ASG_PROCESSES", "ASG_LOADERS", "ASG_COMPILE", "ASG_COMPUTE"])
+@pytest.mark.parametrize(
+    "name", ["ASG_PROCESSES", "ASG_LOADERS", "ASG_COMPILE", "ASG_COMPUTE", "ASG_WORKERS"]
+)
 def test_a_number_that_the_environment_says_is_checked_too(monkeypatch, capsys, name):
     monkeypatch.setenv(name, "many")
     assert main(["doctor"]) == 2

@@ -1,6 +1,7 @@
 """The rows of joined sets: their labels, the draw, and what a fingerprint sees and does not see."""
 
 import shutil
+from pathlib import Path
 
 import fixture_trees
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from asglib.config import ConfigError
 from asglib.data import corpus
 from asglib.data.workspace import Workspace
+from asglib.study import names
 
 
 @pytest.fixture
@@ -103,3 +105,40 @@ def test_a_test_clip_that_is_gone_and_another_folder_change_no_training_part(wor
     assert print_of("esc50", workspace, "test") != tests
     shutil.copytree(workspace.data / "ESC-50-master", tmp_path / "other/ESC-50")
     assert print_of("esc50", Workspace(tmp_path / "other", tmp_path / "runs")) == before
+
+
+def test_two_sets_in_one_folder_are_both_there(tmp_path):
+    """DESED's clips and their events; the events' public part has a folder of its own."""
+    for make in (fixture_trees.desed, fixture_trees.desed_events):
+        make(tmp_path / "data")
+    workspace = Workspace(tmp_path / "data", tmp_path / "runs")
+    alone = [corpus.load(name, workspace) for name in ("desed", "desed_events")]
+    both = corpus.load("desed+desed_events", workspace)
+    assert len(both.rows) == sum(len(one.rows) for one in alone) > len(alone[1].rows)
+    assert both.missing == sum(one.missing for one in alone)
+    assert both.sums().index.is_unique and both.rows.file.map(both.sums()).notna().all()
+    assert both.fingerprint(both.rows) != alone[1].fingerprint(alone[1].rows)
+
+
+@pytest.mark.parametrize("names", ["notes+", "+notes", ""])
+def test_a_set_without_a_name_is_no_corpus(workspace, names):
+    """It would be the whole data root, test clips of every set included."""
+    with pytest.raises(ConfigError, match="data set '' is unknown"):
+        corpus.load(names, workspace)
+
+
+def test_a_set_that_is_named_twice_is_refused(workspace):
+    with pytest.raises(ConfigError, match=r"corpus 'notes\+notes' names notes twice"):
+        corpus.load("notes+notes", workspace)
+
+
+def test_a_change_of_the_data_is_seen_when_it_is_asked_for(workspace):
+    """A worker and a notebook's kernel live on; what they know of the data must not."""
+    before = corpus.load("notes", workspace)
+    names.forget()
+    same = corpus.load("notes", workspace)
+    assert same is not before and same.fingerprint(same.rows) == before.fingerprint(before.rows)
+    fixture_trees.clip(Path(before.rows.file[0]), 0.7)
+    names.forget()
+    after = corpus.load("notes", workspace)
+    assert after.fingerprint(after.rows) != before.fingerprint(before.rows)

@@ -6,7 +6,8 @@ import pytest
 from test_build import PARAMETERS, finding, notebook
 
 from asglib.data.workspace import Workspace
-from asglib.study import build, current, needed
+from asglib.study import build, current, needed, plans
+from asglib.study.profiles import SMOKE
 
 RECORD = {"run": "evaluate-ASG-1", "finished": "2026-11-26T06:00:00+00:00"}
 MADE = {"order": {"RATE": 0.5}, "about": {"commit": "abc"}, "records": [RECORD]}
@@ -107,6 +108,16 @@ def test_a_second_batch_executes_what_is_not_current_or_asked_for(tmp_path, monk
         page.write(" ")
     assert reproduced() == ["01_good"]
     assert reproduced(again=True) == [] == reproduced(parameters={"RATE": 2.0})
-    records["an evaluation"] = RECORD
+    (e,) = plans.evaluations(SMOKE, "spectrogram", ("toy/order",))[:1]
+    records[e] = RECORD
     assert reproduced() == []
     assert [len(each) for each in executed] == [0, 1, 2, 2, 2]
+
+
+def test_an_encoder_that_was_trained_again_is_told_to_its_pages(monkeypatch):
+    """Pages show what a training saw too: its record counts like that of an evaluation."""
+    e = plans.evaluations(SMOKE, "NONE", ("toy/order",))[0]
+    trained = {"run": "pretrain-NONE-1", "finished": "2026-11-26T06:00:00+00:00"}
+    monkeypatch.setattr(needed, "record_of", lambda run, workspace: trained)
+    assert needed.recorded([e], {e: RECORD}, Workspace()) == [RECORD, trained]
+    assert needed.recorded([e], {}, Workspace()) == []

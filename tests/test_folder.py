@@ -75,6 +75,8 @@ REFUSED = {
     "path,split,group,fold\na.wav,train,x,one\n": "line 2: 'one' is no fold",
     "path,split,group,start\na.wav,train,x,1\n": "a column may not be called start: rename it",
     LIST + 'c.wav,test,y,"no\n': "line 4 is no row of a csv",
+    "path,split,group,where\na.wav,train,x,here\n": "a column may not be called where: rename it",
+    "path,split,group,word,word\na.wav,train,x,1,2\n": "index.csv has two columns word",
 }
 
 
@@ -83,6 +85,7 @@ def test_bad_lists_are_refused_in_a_sentence(tmp_path, text):
     with pytest.raises(DataError, match=re.escape(REFUSED[text])) as told:
         own(tmp_path, text)
     assert str(tmp_path) in str(told.value) and "\n" not in str(told.value)
+    assert "release" not in str(told.value)  # nobody else has written it
 
 
 def test_empty_folders_and_folders_without_sound_are_refused(tmp_path):
@@ -191,3 +194,25 @@ def test_real_sets(tmp_path, name, splits, folds):
         if task.folds:
             assert table.groupby("group").fold.nunique().max() == 1
             assert all(set(ids[table.fold == fold]) == set(ids) for fold in folds)
+
+
+def test_a_fold_of_none_is_none(tmp_path):
+    table = own(tmp_path, "path,split,group,fold\na.wav,train,x,-1\nb.wav,train,y,3\n")
+    assert table.fold.tolist() == [-1, 3]
+
+
+def test_a_label_of_two_lines_is_one_label(tmp_path):
+    """As a spreadsheet writes a cell with a line break."""
+    own(tmp_path, 'path,split,group,word\na.wav,train,x,"dog\nsmall"\nb.wav,train,y,cat\n')
+    read = corpus.load("own", Workspace(tmp_path, tmp_path / "runs"))
+    assert read.labels(read.rows, "own", "word")[0].tolist() == [1, 0]
+
+
+def test_own_labels_outlive_a_conversion(tmp_path):
+    own(tmp_path)
+    before = corpus.load("own", Workspace(tmp_path, tmp_path / "runs"))
+    prepare("own", tmp_path, tmp_path / "runs/cache", 1, tmp_path / "fast")
+    after = corpus.load("own", Workspace(tmp_path / "fast", tmp_path / "runs"))
+    assert list(after.tasks["own"]) == list(before.tasks["own"]) == ["word"]
+    for read in (before, after):
+        assert read.labels(read.rows, "own", "word")[1] == before.tasks["own"]["word"][1]

@@ -112,3 +112,14 @@ def test_the_rule_of_seeds_reads_the_width_alone():
     assert told(0, 1).startswith("1 of the 8 seeds")
     values = values / 2
     assert told(3).endswith("by the rule of D56 8 are enough")
+
+
+def test_an_average_over_fewer_tasks_says_so():
+    rows = [clips(r, m, s) for m, r in (("ASG", 6), ("NONE", 4)) for s in (0, 1)]
+    found = gains.two_intervals(evaluations(rows), PAIR, TASKS)
+    assert found.loc["average", "points"] == "+25.0, 1 of 2 tasks"
+    assert gains.in_words(found).startswith("+25.0, 1 of 2 tasks, [")
+    cells, _ = tables.differences(evaluations(rows), {"ASG - NONE": PAIR}, TASKS)
+    assert tables.of_all_tasks(cells).isna().all()
+    cells, _ = tables.differences(evaluations(rows), {"ASG - NONE": PAIR}, TASKS[:1])
+    assert tables.of_all_tasks(cells).tolist() == [25]

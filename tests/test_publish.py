@@ -11,6 +11,7 @@ from conftest import ROOT
 from made_records import study
 from scipy import stats
 
+from asglib.data.places import locked
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, publish, runs, systems
 from asglib.study.publish import ScorecardError
@@ -187,11 +188,30 @@ def workspace(tmp_path, monkeypatch):
 
 
 def test_records_are_published_to_the_bit_with_their_profile(workspace, tmp_path):
-    path = table(tmp_path / "smoke.parquet")  # what was there before goes
+    path = table(tmp_path / "smoke.parquet", records()[:2])  # what was there before goes
     workspace, finished = workspace
     assert publish.publish(SMOKE, workspace, path) == 2
     expected = [{"profile": "smoke"} | r for r in reversed(finished.values())]
     assert json.dumps(load_records(path)) == json.dumps(expected)
+
+
+def test_fewer_records_replace_no_more(workspace, tmp_path):
+    path = table(tmp_path / "smoke.parquet")
+    before = path.read_bytes()
+    with pytest.raises(ScorecardError, match=r"holds 18 records, here are 2: restore them"):
+        publish.publish(SMOKE, workspace[0], path)
+    assert path.read_bytes() == before
+
+
+def test_a_profile_is_published_with_its_own_seeds(workspace, tmp_path):
+    """README's count of planned runs is that of the profile as it is."""
+    with pytest.raises(ScorecardError, match="publish takes smoke with its own seeds"):
+        publish.publish(replace(SMOKE, seeds=(0,)), workspace[0], tmp_path / "smoke.parquet")
+
+
+def test_the_readme_says_what_the_published_records_say():
+    block = (ROOT / "README.md").read_text().split(publish.MARKS[0])[1].split(publish.MARKS[1])[0]
+    assert block.strip() == publish.readme(ROOT / "reports/records/small.parquet")
 
 
 def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspace, tmp_path):
@@ -264,3 +284,11 @@ def test_the_readmes_difference_at_equal_work_is_that_of_the_records():
     ours = f"{points.mean():+.1f} [{low:+.1f}, {high:+.1f}], {len(points)} seeds"
     told = f"At equal work (NONE for twice the epochs) ASG is below NONE: {ours}."
     assert told in (ROOT / "README.md").read_text()
+
+
+def test_a_run_that_is_being_computed_is_left_alone(published):
+    one, workspace, found, path = published
+    with locked(workspace.runs / found[1]["run"] / "lock"):
+        assert publish.restore(SMOKE, workspace, path) == (1, 2)
+    assert runs.record_of(one, workspace) is None
+    assert publish.restore(SMOKE, workspace, path) == (1, 2)

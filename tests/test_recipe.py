@@ -127,7 +127,7 @@ def test_telephone_sound_is_decoded_by_ffmpeg(tmp_path, monkeypatch):
     write(tmp_path / "real.wav", tone(440, 1.0))
     program = tmp_path / "bin/ffmpeg"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\ncp {tmp_path}/real.wav "$5"\n')
+    program.write_text(f'#!/bin/sh\ncp {tmp_path}/real.wav "$6"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     recipe.cut(tmp_path / "a.g722", tmp_path / "out/a.ogg", 0.25, 0.5)
@@ -152,3 +152,19 @@ def test_download_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "make", lambda *words: asked.append(words) or tmp_path)
     assert download.download("ravdess", tmp_path, print) == [tmp_path]
     assert asked == [("ravdess", tmp_path, print)]
+
+
+def test_half_a_recording_is_no_clip(tmp_path, monkeypatch):
+    """What a killed decoder leaves is not taken for the whole; a short file is named, not cut."""
+    write(tmp_path / "a.part.wav", tone(440, 0.1))
+    write(tmp_path / "real.wav", tone(440, 1.0))
+    program = tmp_path / "bin/ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncp {tmp_path}/real.wav "$6"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    recipe.cut(tmp_path / "a.g722", tmp_path / "out/a.ogg", 0.0, 1.0)
+    assert (tmp_path / "a.wav").exists() and not (tmp_path / "a.part.wav").exists()
+    with pytest.raises(DownloadError, match=r"a.wav: has 0.50 s from 0.50 s on, 2.00 belong there"):
+        recipe.cut(tmp_path / "a.g722", tmp_path / "out/b.ogg", 0.5, 2.0)
+    assert not (tmp_path / "out/b.ogg").exists()

@@ -54,7 +54,7 @@ def test_a_table_holds_one_way_of_evaluating():
 
 
 def test_no_records_say_what_to_do(tmp_path):
-    told = "no records at .*nowhere: run `python -m asglib reproduce`"
+    told = "no records at .*nowhere: run `.* reproduce --profile nowhere` and then `.* publish --pr"
     with pytest.raises(ResultsError, match=told):
         load_records(tmp_path / "nowhere")
 

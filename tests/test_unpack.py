@@ -6,6 +6,7 @@ import stat
 import tarfile
 import tracemalloc
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -155,6 +156,27 @@ def test_truncated_archive(make, share, tmp_path):
     with pytest.raises(ArchiveError, match=r"broken \(.*\); download it again\.$"):
         unpack.unpack(archive, tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_second_of_two_commands_finds_what_the_first_unpacked(tmp_path, monkeypatch):
+    archive, folder = tar(tmp_path / "a", ("x", b"1")), tmp_path / "set"
+
+    @contextmanager
+    def waiting(path):  # the first one unpacks while this one waits for its lock
+        monkeypatch.undo()
+        unpack.unpack(archive, folder)
+        yield
+
+    monkeypatch.setattr(unpack.files, "locked", waiting)
+    assert unpack.unpack(archive, folder) == folder and tree(folder) == {"x": b"1"}
+
+
+def test_a_tar_is_unpacked_without_the_filters_of_newer_pythons(tmp_path, monkeypatch):
+    """Debian 12 has Python 3.11.2, whose tarfile has neither `replace` nor `filter`."""
+    archive = tar(tmp_path / "a", ("x/y", b"1"))
+    monkeypatch.delattr("tarfile.TarInfo.replace")
+    monkeypatch.setattr("tarfile.TarFile.extract", None)
+    assert tree(unpack.unpack(archive, tmp_path / "set")) == {"y": b"1"}
 
 
 def test_nothing_is_overwritten_and_leftovers_do_not_matter(tmp_path):

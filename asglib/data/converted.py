@@ -20,20 +20,23 @@ def is_one(folder: Path) -> bool:
     return (folder / INDEX).is_file() and (folder / ABOUT).is_file()
 
 
-def build(folder: Path, labels: Iterable[str]) -> pd.DataFrame:
-    """The index that the conversion wrote, without the files that are gone or empty since.
+def build(folder: Path, labels: Iterable[str] | None) -> pd.DataFrame:
+    """The index that the conversion wrote, without the files that are gone or empty since. `labels`
+    None: every other column is one.
 
     DataError: it is not what the conversion wrote.
     """
     path, expected = folder / INDEX, _about(folder / ABOUT)
-    columns = ["path", *labels, "split", "fold", "start", "stop", "group"]
     try:
         if expected.get("index") not in (sum_of(path.read_bytes()), None):  # None: an older one
             raise ValueError("its content has changed")
-        table = listing.read(path)[columns]
+        table = listing.read(path)
+        if labels is None:
+            labels = [name for name in table if name not in listing.FIXED]
+        table = table[["path", *labels, *listing.FIXED[1:]]]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read ({error}): convert the set again.") from None
-    left = listing.index(folder, table, tuple(columns), table.attrs["missing"])
+    left = listing.index(folder, table, tuple(table), table.attrs["missing"])
     empty = listing.Uncopied(sorted({*table.attrs["empty"], *left.attrs["empty"]}))
     left.attrs = table.attrs | {"missing": left.attrs["missing"], "empty": empty}
     return left

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from asglib.config import ConfigError
+from asglib.config import ConfigError, need
 from asglib.data import content, index, toy
 from asglib.data.clips import Clips
 from asglib.data.places import clear, clear_folder, clear_lock, load_checked, locked, save_checked
@@ -108,14 +108,16 @@ class Corpus:
 
 @cache
 def load(names: str, workspace: Workspace) -> Corpus:
-    """The sets in `names`, joined by "+"; DataError when one of them is not there."""
-    parts, tasks, missing = {}, {}, 0
+    """The sets in `names`, joined by "+"; DataError when one of them is not there, ConfigError when
+    one is named twice."""
+    parts, tasks, missing = [], {}, 0
     for name in names.split("+"):
+        need(name not in tasks, f"corpus {names!r} names {name} twice.")
         root = _root(name, workspace)
         rows = index.load(name, root, workspace.cache)
         folder = index.find(name, root).resolve()
         files = f"{folder}/" + rows.path.astype(str)
-        parts[folder] = rows.assign(file=files, data_set=name)
+        parts.append((folder, rows.assign(file=files, data_set=name)))
         known = index.tasks(name, rows)
         tasks[name] = {key: (task, index.class_names(rows, task)) for key, task in known.items()}
         missing += len(rows.attrs["missing"]) + len(rows.attrs["empty"])
@@ -123,12 +125,13 @@ def load(names: str, workspace: Workspace) -> Corpus:
     @cache
     def sums() -> pd.Series:
         found = []
-        for folder, part in parts.items():
+        for folder, part in parts:
             paths = part.drop_duplicates("file").set_index("file").path
             found.append(content.sums(folder, paths, workspace.cache))
-        return pd.concat(found)
+        every = pd.concat(found)
+        return every[~every.index.duplicated()]  # two sets may lie in one folder
 
-    rows = pd.concat(parts.values(), ignore_index=True)
+    rows = pd.concat([part for _, part in parts], ignore_index=True)
     return Corpus(rows, tasks, missing, workspace.cache, sums)
 
 

@@ -96,7 +96,8 @@ def _key(folder: Path) -> str:
 def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
     """The index of a release or a conversion, its classes in attrs; DataError when it is empty."""
     if converted.is_one(folder):
-        table = converted.build(folder, [task.label for task in wanted.tasks.values()])
+        known = [task.label for task in wanted.tasks.values()] if wanted.name in DATASETS else None
+        table = converted.build(folder, known)
     else:
         table = wanted.build(folder)
         table.attrs["unlisted"] = listing.unlisted(sounds, table)
@@ -165,9 +166,10 @@ def label_ids(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, .
     """
     classes = class_names(table, task)
     cells = pa.array(table[task.label].fillna("").to_numpy(object), pa.large_string())
-    # vectorised, as AudioSet has two million rows of 527 classes
-    parts = pc.split_pattern(cells, ";" if task.multi_label else "\n")
-    rows, names = pc.list_parent_indices(parts).to_numpy(), pc.list_flatten(parts)
+    rows, names = np.arange(len(table)), cells
+    if task.multi_label:  # vectorised, as AudioSet has two million rows of 527 classes
+        parts = pc.split_pattern(cells, ";")
+        rows, names = pc.list_parent_indices(parts).to_numpy(), pc.list_flatten(parts)
     ids = pc.fill_null(pc.index_in(names, pa.array(classes, pa.large_string())), -1).to_numpy()
     if task.classes is not None or task.released:
         unknown = set(pc.unique(names.filter(pa.array(ids < 0))).to_pylist()) - {""}

@@ -83,9 +83,16 @@ def inspect_all(
     """`inspect` of every path below `folder`, once each, with path, size and sha256 first.
 
     The table in cache/prepare/<name>.parquet spares files of the same path and bytes; it is written
-    now and then, so that a killed check goes on where it was.
+    now and then, so that a killed check goes on where it was. Of two commands one waits.
     """
     saved = Path(cache) / "prepare" / f"{name}.parquet"
+    with places.locked(saved.with_suffix(".lock")):
+        return _inspected(saved, folder, paths, cache, workers)
+
+
+def _inspected(
+    saved: Path, folder: Path, paths: pd.Series, cache: Path, workers: int | None
+) -> pd.DataFrame:
     paths = pd.Series(paths.unique(), dtype="str")
     keys = list(zip(paths, content.sums(folder, paths, cache)))
     rows = places.load_checked(saved, pd.read_parquet)

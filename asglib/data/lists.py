@@ -15,6 +15,7 @@ FOLDERS = ("", "metadata", "meta", "csv", "data")  # where users keep a release'
 NUMBER = re.compile(r"(?:fold ?)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
 ANYTHING = re.compile(".*")
 BACK = "put the release's own file back."
+OWN = "mend it; README says which columns there are."  # of a list that the user wrote
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -35,10 +36,16 @@ def text(path: Path) -> str:
 
 def lines(path: Path) -> list[str]:
     """The lines of a text file that are not blank, stripped."""
-    return [line for line in map(str.strip, text(path).splitlines()) if line]
+    return [line for _, line in numbered(path)]
 
 
-def cells(path: Path, sep: str = ",") -> Iterator[tuple[str, list[str]]]:
+def numbered(path: Path) -> list[tuple[int, str]]:
+    """The same, each with its number in the file, from 1 on."""
+    every = enumerate(map(str.strip, text(path).splitlines()), 1)
+    return [(number, line) for number, line in every if line]
+
+
+def cells(path: Path, sep: str = ",", remedy: str = BACK) -> Iterator[tuple[str, list[str]]]:
     """("file, line n", the stripped cells) of every row of a csv that is not blank."""
     file = io.StringIO(text(path), newline="")
     reader = csv.reader(file, delimiter=sep, strict=True, skipinitialspace=True)
@@ -49,28 +56,33 @@ def cells(path: Path, sep: str = ",") -> Iterator[tuple[str, list[str]]]:
                 yield f"{path}, line {first}", [cell.strip() for cell in row]
             first = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}, line {first} is no row of a csv ({error}): {BACK}") from None
+        raise DataError(f"{path}, line {first} is no row of a csv ({error}): {remedy}") from None
 
 
-def records(path: Path, columns: Iterable[str], sep: str = ",") -> list[dict[str, str]]:
+def records(
+    path: Path, columns: Iterable[str], sep: str = ",", own: bool = False
+) -> list[dict[str, str]]:
     """The rows of a csv with a header, all cells as text ("nan" and "NA" too), and "where" each is.
 
-    Cells of other columns that a row lacks are "". DataError: the header or a row lacks one of
-    `columns`, or the header has one twice.
+    Cells of other columns that a row lacks are "". `own`: the user wrote it. DataError: the header
+    or a row lacks one of `columns`, or the header has one twice (`own`: or any other).
     """
-    rows = cells(path, sep)
+    remedy = OWN if own else BACK
+    rows = cells(path, sep, remedy)
     _, header = next(rows, ("", []))
     lacking = sorted(set(columns) - set(header))
     if lacking:
-        raise DataError(f"{path} has no column {', '.join(lacking)}: {BACK}")
-    twice = [name for name in columns if header.count(name) > 1]
+        raise DataError(f"{path} has no column {', '.join(lacking)}: {remedy}")
+    twice = [name for name in (filter(None, header) if own else columns) if header.count(name) > 1]
     if twice:
-        raise DataError(f"{path} has two columns {twice[0]}: {BACK}")
+        raise DataError(f"{path} has two columns {twice[0]}: {remedy}")
+    if own and "where" in header:
+        raise DataError(f"{path}: a column may not be called where: rename it.")
     wanted = max(map(header.index, columns)) + 1
     found = []
     for where, row in rows:
         if len(row) < wanted or any(row[len(header) :]):
-            raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {BACK}")
+            raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {remedy}")
         found.append(dict.fromkeys(header, "") | dict(zip(header, row)) | {"where": where})
     return found
 
@@ -88,11 +100,11 @@ def entries(path: Path, keys: Iterable[str]) -> dict[str, dict]:
     return found
 
 
-def number(cell: str, what: str, where: str | Path) -> int:
+def number(cell: str, what: str, where: str | Path, remedy: str = BACK) -> int:
     """The number in a cell, also where a spreadsheet or a fork writes it "5.0", "05" or "fold5"."""
     match = NUMBER.fullmatch(cell)
     if match is None:
-        raise DataError(f"{where}: '{cell}' is no {what}: {BACK}")
+        raise DataError(f"{where}: '{cell}' is no {what}: {remedy}")
     return int(match[1])
 
 

@@ -45,7 +45,8 @@ def prepare(
     report["libsndfile"] = soundfile.__libsndfile_version__
     report["soxr"] = soxr.__version__
     text = json.dumps(report, indent=1)
-    places.save_checked(_path(name, cache), lambda out: out.write_text(text))
+    with places.locked(_path(name, cache).with_suffix(".lock")):
+        places.save_checked(_path(name, cache), lambda out: out.write_text(text))
     kinds = ("missing", "empty", *DEFECTS)
     wrong = ", ".join(f"{len(report[kind]):,} {kind.replace('_', ' ')}" for kind in kinds)
     echo(f"{wrong}; the report is {_path(name, cache)}")

@@ -21,6 +21,7 @@ from asglib.files import write_atomically
 RECIPES = Path(__file__).with_name("recipes.csv.gz")  # set, path, source, version, offset, ...
 SETS = ("open-pool", "ravdess", "wake-words")
 HOST = "https://github.com/{}"
+SHORT = 0.1  # seconds that a clip may lack, as decoders round
 PEAK = 0.95  # louder clips are scaled down to it
 SMALLEST = 1.0  # libsndfile's compression level: Vorbis quality 0, about 3 kB/s
 
@@ -123,11 +124,15 @@ def _package(name: str, version: str, paths: Iterable[str], downloads: Path) -> 
 def cut(source: Path, target: Path, offset: float, seconds: float) -> None:
     """Writes `seconds` of a recording from `offset` on as Vorbis, mono, 16 kHz; AudioError."""
     if source.suffix == ".g722":  # which libsndfile does not read
-        decoded = source.with_suffix(".wav")
+        decoded, part = source.with_suffix(".wav"), source.with_suffix(".part.wav")
         if not decoded.exists():
-            _run(["ffmpeg", "-v", "error", "-i", str(source), str(decoded)], str(source))
+            _run(["ffmpeg", "-v", "error", "-y", "-i", str(source), str(part)], str(source))
+            os.replace(part, decoded)
         source = decoded
     wave = audio.read(source, offset, offset + seconds)
+    if len(wave) < (seconds - SHORT) * audio.RATE:
+        there = f"{len(wave) / audio.RATE:.2f} s from {offset:.2f} s on"
+        raise DownloadError(f"{source}: has {there}, {seconds:.2f} belong there; fetch it again.")
     wave = wave * np.float32(min(1, PEAK / max(np.abs(wave).max(), 1e-9)))
     how = {"format": "OGG", "subtype": "VORBIS", "compression_level": SMALLEST}
     write_atomically(target, lambda out: soundfile.write(out, wave, audio.RATE, **how))

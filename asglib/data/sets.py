@@ -59,7 +59,7 @@ def row(name: str, data_root: Path | None = None) -> DataSet:
     """
     if name in DATASETS:
         return DATASETS[name]
-    plain = Path(name).name == name and not name.startswith(".")
+    plain = Path(name).name == name != "" and not name.startswith(".")
     if data_root is None or not plain or not (data_root / name).is_dir():
         raise DataError(
             f"There is no data set '{name}': choose from {', '.join(DATASETS)}, or a folder below "

@@ -40,6 +40,8 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
     temporary = folder.with_name(f".{folder.name}.unpacking")
     lock = folder.with_name(f".{folder.name}.lock")
     with files.locked(lock):
+        if folder.exists():  # another command was faster
+            return folder
         shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
         try:
             temporary.mkdir(parents=True)
@@ -104,11 +106,22 @@ def _tar(archive: Path, folder: Path) -> Iterator[Entry]:
         for entry in tar:
             kind = "link" if entry.issym() or entry.islnk() else "device"
             kind = "file" if entry.isreg() else "folder" if entry.isdir() else kind
-            extract = partial(tar.extract, entry.replace(mtime=None), folder, filter="data")
+            extract = partial(_write, tar, entry, folder)
             headers = entry.offset_data - entry.offset
             yield entry.name, kind, entry.size + headers, extract
         while tar.fileobj.read(2**20):  # the sum of what was unpacked stands at the end
             pass
+
+
+def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    """A file or folder without owner, mode, time: Debian's Python 3.11.2 has no filters for it."""
+    target = folder / entry.name
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tar.extractfile(entry) as source, open(target, "xb") as out:
+        shutil.copyfileobj(source, out)
 
 
 def _zip(archive: Path, folder: Path) -> Iterator[Entry]:

@@ -111,6 +111,7 @@ def workspace_of(options: argparse.Namespace):
         ("ASG_DEVICE", options.device, device),
         ("ASG_PROCESSES", getattr(options, "processes", None), whole_from(1)),
         ("ASG_LOADERS", None, whole_from(0)),
+        ("ASG_WORKERS", None, whole_from(1)),
         ("ASG_COMPILE", getattr(options, "compile", None), whole_from(0)),
         ("ASG_COMPUTE", "0" if getattr(options, "found", False) else None, whole_from(0)),
     ):

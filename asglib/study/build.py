@@ -62,7 +62,7 @@ def reproduce(
     if workspace:
         records, absent, lacking = needed.with_runs(chosen, named, workspace, workers, echo)
         for notebook in chosen:
-            mine = [records[e] for e in needed.needs([notebook], named) if e in records]
+            mine = needed.recorded(needed.needs([notebook], named), records, workspace)
             shown = about | {"absent": absent, "beside": _neighbours(batch, notebook.stem)}
             batch.inputs[notebook] = current.inputs(notebook, orders[notebook], shown, mine)
     for notebook, reason in lacking.items():

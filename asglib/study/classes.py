@@ -17,12 +17,13 @@ MEASURES = {"value": "the task's metric", "f1": "macro F1", "weighted_precision"
 def measures(
     table: pd.DataFrame, systems: Mapping[str, Mapping], tasks: Sequence[str]
 ) -> pd.DataFrame:
-    """Dots, a column a metric, in percent: the tasks that have predictions, frozen; of a system the
-    seeds that are whole in all of them."""
+    """Dots, a column a metric, in percent, frozen: over the tasks of which any system has
+    predictions; of a system the seeds that are whole in all of them."""
     found = [pd.DataFrame(columns=["row", "column", "seed", "value"])]
-    for label, how in systems.items():
-        rows = _predicted(table, how, tasks)
-        whole = rows.groupby("seed")["key"].transform("nunique") == rows["key"].nunique()
+    predicted = {label: _predicted(table, how, tasks) for label, how in systems.items()}
+    count = len({key for rows in predicted.values() for key in rows["key"]})
+    for label, rows in predicted.items():
+        whole = rows.groupby("seed")["key"].transform("nunique") == count
         for field, name in MEASURES.items():
             values = rows.loc[whole, ["seed"]].assign(value=100 * rows[field].astype(float))
             found.append(values.assign(row=label, column=name))

@@ -91,7 +91,8 @@ def differences(dots: pd.DataFrame, none: pd.DataFrame, work: Mapping[str, float
     for dot in averages.itertuples():
         if dot.seed in lengths and dot.row != "NONE":
             x, y = (lengths[dot.seed][name].to_numpy(float) for name in ("x", "value"))
-            for column, place in ((EPOCHS, 1.0), (WORK, work[dot.row])):
+            at_its_end = [(EPOCHS, 1.0)] * (1.0 in x)
+            for column, place in (*at_its_end, (WORK, work[dot.row])):
                 if x[0] <= place * SAME and place <= x[-1] * SAME:
                     beside = np.interp(np.log2(place), np.log2(x), y)
                     lines.append((dot.row, column, dot.seed, dot.value - beside))

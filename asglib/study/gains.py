@@ -43,9 +43,12 @@ def two_intervals(
     a bootstrap over whole groups of test clips, with these seeds."""
     found = compare(table, *pair, list(columns), **shared)
     clips = over_clips(table, *pair, list(columns), **shared)
+    there = sum(cell.n > 0 for cell in found.tasks.values())
+    part = f", {there} of {len(columns)} tasks" if 0 < there < len(columns) else ""
     lines = []
     for column, cell in (found.tasks | {AVERAGE: found.average}).items():
         points = f"{cell.mean:+.1f}" if cell.n else "not tested"
+        points += part * (column == AVERAGE)
         lines.append((points, _limits(cell, "seeds"), _limits(clips[column], "clips"), cell.n))
     titles = ["points", "95 % over seeds", "95 % over test clips", "seeds"]
     return pd.DataFrame(lines, [*found.tasks, AVERAGE], titles).rename_axis("task")

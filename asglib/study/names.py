@@ -25,6 +25,12 @@ ENTRIES = {  # the module that an evaluation goes through
 }
 
 
+def forget() -> None:
+    """Reads indexes and files anew when they are next asked for: data may have changed since."""
+    for kept in (load, _trained_on, _evaluated_on, _sound):
+        kept.cache_clear()
+
+
 def run_name(config: Pretraining | Evaluation, workspace: Workspace) -> str:
     """kind-method-hash of the complete configuration, the data, and the code."""
     if isinstance(config, Evaluation):

@@ -12,6 +12,7 @@ from asglib.data.workspace import Workspace
 from asglib.study import pool, report
 from asglib.study.plans import PLANS
 from asglib.study.profiles import Profile
+from asglib.study.runs import record_of
 
 
 def opened(notebook: Path) -> list[str]:
@@ -25,6 +26,16 @@ def needs(notebooks: list[Path], profile: Profile) -> list[Evaluation]:
     """The runs of all plans that the notebooks open, each once."""
     names = dict.fromkeys(name for notebook in notebooks for name in opened(notebook))
     return list(dict.fromkeys(e for name in names for e in PLANS[name](profile)))
+
+
+def recorded(
+    evaluations: list[Evaluation], records: dict[Evaluation, dict], workspace: Workspace
+) -> list[dict]:
+    """The records that a page shows: of evaluations, and of the encoders that these are of."""
+    there = [e for e in evaluations if e in records]
+    before = dict.fromkeys(e.pretraining for e in there if e.pretraining)
+    encoders = [record_of(one, workspace) for one in before]
+    return [*(records[e] for e in there), *filter(None, encoders)]
 
 
 def with_runs(

@@ -10,7 +10,7 @@ from IPython.display import clear_output
 
 from asglib.config import SENSITIVITY, Evaluation, Pretraining, need
 from asglib.data.workspace import Workspace
-from asglib.study import paper, plans, pool, profiles, report, verdicts
+from asglib.study import names, paper, plans, pool, profiles, report, verdicts
 from asglib.study.cluster import StudyError
 from asglib.study.notes import notes
 from asglib.study.operations import multiply_adds
@@ -137,6 +137,7 @@ def open(
     StudyError; not `strict`, it is named among what is absent.
     """
     need(name in plans.PLANS, f"runs {name!r} are unknown; use {', '.join(plans.PLANS)}.")
+    names.forget()  # a kernel may be older than a change of the data
     size, workspace = profiles.profile(profile), workspace or Workspace.here()
     planned = plans.PLANS[name](size)
     able, absent = pool.available(planned, workspace)

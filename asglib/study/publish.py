@@ -1,11 +1,13 @@
 """Records published as one table, and README's scorecard made from nothing else."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from asglib.config import Evaluation, Pretraining
+from asglib.data.places import locked
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import lessons, paper, plans, pool, profiles, sentences
@@ -46,15 +48,29 @@ def behind(judged: pd.DataFrame) -> pd.Series:
 def publish(profile: Profile, workspace: Workspace, path: Path) -> int:
     """Writes the record of every finished run of the profile's plans into one table; their number.
 
-    The values stay bit by bit, the profile's name stands before them.
+    The values stay bit by bit, the profile's name stands before them. ScorecardError: there is
+    none, the table holds more, or the profile has other seeds than its own.
     """
+    if profile != profiles.PROFILES[profile.name]:
+        raise ScorecardError(f"publish takes {profile.name} with its own seeds: leave others out.")
     able, _ = pool.available(plans.everything(profile), workspace)
     found = [record for one in _runs(able) if (record := record_of(one, workspace))]
     if not found:
         told = f"{workspace.runs} holds no finished run of the profile"
         raise ScorecardError(f"{told}: run {_make(profile.name)} first.")
+    _keep_what_is_there(path, len(found))
     write_records([{"profile": profile.name} | record for record in found], path)
     return len(found)
+
+
+def _keep_what_is_there(path: Path, count: int) -> None:
+    """Refuses to replace a table by one of fewer records."""
+    there = len(load_records(path)) if path.is_file() else 0
+    if count < there:
+        raise ScorecardError(
+            f"{path} holds {there:,} records, here are {count:,}: restore them or compute the "
+            "rest; to publish fewer, move that file away first."
+        )
 
 
 def restore(profile: Profile, workspace: Workspace, path: Path) -> tuple[int, int]:
@@ -71,10 +87,13 @@ def restore(profile: Profile, workspace: Workspace, path: Path) -> tuple[int, in
     planned = {run_name(one, workspace): one for one in _runs(able)}
     there = [name for name in published if name in planned]
     lacking = [name for name in there if record_of(planned[name], workspace) is None]
+    written = 0
     for name in lacking:
         record = {key: value for key, value in published[name].items() if key != "profile"}
-        keep_record(workspace.runs / name, planned[name], record)
-    return len(lacking), len(there)
+        with suppress(BlockingIOError), locked(workspace.runs / name / "lock", wait=False):
+            keep_record(workspace.runs / name, planned[name], record)
+            written += 1  # else it is computed just now
+    return written, len(there)
 
 
 def _runs(evaluations: list[Evaluation]) -> list[Pretraining | Evaluation]:
@@ -112,11 +131,19 @@ def readme(path: Path) -> str:
         *(_row(line) for line in found[shown].itertuples()),
         "",
         f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
-        "are not among these records or are not made here; the scorecard names each.",
+        "are not among these records or are not made here; the scorecard names each. "
+        f"{_stand_ins(found[shown])}",
         "",
         levels(table, profile),
     ]
     return "\n".join(lines)
+
+
+def _stand_ins(rows: pd.DataFrame) -> str:
+    """How many rows rest on other data sets than the paper's."""
+    count = rows["limits"].str.contains("stands? in for").sum()
+    told = f"In {count} of the {len(rows)} rows above other tasks stand in for the paper's data"
+    return f"{told}: notebook 12 says which."
 
 
 def _row(line) -> str:

@@ -25,6 +25,7 @@ RECIPE = ["code", "epochs", "batch", "rir"]
 COLUMNS = [*NEEDED, "protocol", "variant", *PER_CLIP, *OTHERS, *RECIPE, *TRAINED, "key"]
 PRETEXT = "pretext"  # the setting of rows that are no evaluations: a method's own task
 AGREE = 1e-5  # a recorded accuracy and the mean of its clips
+MAKE = ("python -m asglib reproduce", "python -m asglib publish")
 UNREADABLE = "unreadable"  # the kind of a record that stands for a bad file and says why
 
 
@@ -40,7 +41,8 @@ def load_records(path: Path) -> list[dict]:
     """
     if not path.exists():
         told = f"There are no records at {path}"
-        raise ResultsError(f"{told}: run `python -m asglib reproduce` first.")
+        made = " and then ".join(f"`{word} --profile {path.stem}`" for word in MAKE)
+        raise ResultsError(f"{told}: run {made} first.")
     try:
         table = pq.read_table(path)
         nested = {field.name for field in table.schema if isinstance(field.type, pa.JsonType)}

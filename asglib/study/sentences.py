@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from asglib.study.tables import Bands, average
+from asglib.study.tables import Bands, average, of_all_tasks
 from asglib.study.verdicts import EXCLUDES, WORST_FIRST
 
 
@@ -64,9 +64,9 @@ def beside_untrained(frozen: pd.DataFrame, gains: pd.DataFrame) -> str:
 
     `gains` has the rows "A - the control of A"; `frozen` has A, or "A, corpus".
     """
-    levels = average(frozen)["mean"].dropna()
+    levels = of_all_tasks(frozen).dropna()
     levels = levels.set_axis(levels.index.str.split(", ").str[0])
-    points = average(gains)["mean"].dropna()
+    points = of_all_tasks(gains).dropna()
     points = points.set_axis(points.index.str.split(" - ").str[0])
     both = [name for name in points.index if name in levels]
     told = [f"{name} {levels[name]:.1f} ({points[name]:+.1f})" for name in both]

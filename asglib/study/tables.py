@@ -172,6 +172,13 @@ def average(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["column"] == AVERAGE].set_index("row")
 
 
+def of_all_tasks(cells: pd.DataFrame) -> pd.Series:
+    """The means of the average, by row; NaN where a task has no number."""
+    counts = cells[cells["column"] != AVERAGE].groupby("row")["n"].min()
+    means = average(cells)["mean"]
+    return means.where(counts.reindex(means.index, fill_value=1) > 0)
+
+
 def on_average(bands: Bands) -> dict[str, tuple]:
     """The bands with their averages alone: for a small figure."""
     return {t: tuple(part[part["column"] == AVERAGE] for part in both) for t, both in bands.items()}

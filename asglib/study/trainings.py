@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from asglib.methods import METHODS
-from asglib.study.tables import average
+from asglib.study.tables import of_all_tasks
 
 
 def _by_method(records: Sequence[Mapping], methods: Iterable[str]) -> dict[str, list[Mapping]]:
@@ -47,7 +47,7 @@ def costs(records: Sequence[Mapping], methods: Iterable[str], cells: pd.DataFram
 
     `cells` are differences of averages, rows "method" or "method - control".
     """
-    gains = average(cells)["mean"]
+    gains = of_all_tasks(cells)
     gains = gains.set_axis(gains.index.str.split(" - ").str[0])
     mine = {method: runs[0] for method, runs in _by_method(records, methods).items()}
     shown = pd.Series({method: run["batch"] * run["steps"] for method, run in mine.items()})

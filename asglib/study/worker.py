@@ -37,6 +37,7 @@ RARELY = {  # by default these take 2 % of a core in each process
     "distributed.admin.system-monitor.interval": "10s",
 }
 computing: list[str] = []  # the command whose job this process computes now
+known: list[str] = []  # the command whose data this process has read
 
 
 class Unfit(RuntimeError):
@@ -66,6 +67,11 @@ def perform(order: Order) -> list[Outcome] | None:
             "python -m asglib work ADDRESS"
         )
     computing[:] = [order.witness.name]
+    if known != computing:
+        from asglib.study.names import forget  # which takes seconds
+
+        forget()  # data may have changed since the last command
+        known[:] = computing
     try:
         with suppress(BlockingIOError), locked(order.witness, wait=False):
             raise Unfit(
@@ -98,7 +104,7 @@ def _reporter(order: Order) -> Callable[[dict], None]:
         told, text = now, f"{worker.name}: {row['run']}"
         if "step" in row:
             text += f" epoch {row['epoch']:.1f}, loss {row['loss']:.3f}"
-            if first["run"] == row["run"]:
+            if first["run"] == row["run"] and row["step"] > first["step"]:
                 speed = (row["step"] - first["step"]) / (now - first["time"])  # steps a second
                 left = (row["steps"] - row["step"]) / speed / 60
                 text += f", {row['views'] * speed:,.0f} views/s, {left:.1f} min left"

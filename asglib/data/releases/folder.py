@@ -29,7 +29,7 @@ def build(
     if not path.exists() and labels is None:
         rows = [(name, "train", name) for name in audio(folder)]
         return index(folder, rows, NEEDED)
-    rows = lists.records(path, (*NEEDED, *(labels or ())))
+    rows = lists.records(path, (*NEEDED, *(labels or ())), own=labels is None)
     if labels is None:
         labels = _labels(path, rows)
     columns = ("path", *labels, "split", "fold", "group")
@@ -62,9 +62,9 @@ def _split(row: dict) -> str:
 
 
 def _fold(row: dict) -> int:
-    """-1 where the row names no fold."""
+    """-1 where the row names no fold, or says so."""
     cell = row.get("fold", "")
-    return lists.number(cell, "fold", row["where"]) if cell else -1
+    return -1 if cell in ("", "-1") else lists.number(cell, "fold", row["where"], lists.OWN)
 
 
 def _one_split(path: Path, table: pd.DataFrame, column: str, what: str) -> None:

@@ -107,7 +107,7 @@ def voxceleb1(folder: Path) -> pd.DataFrame:
     }
     path = folder / "iden_split.txt"
     rows = []
-    for number, line in enumerate(lists.lines(path), 1):
+    for number, line in lists.numbered(path):
         match = IDENTIFICATION.fullmatch(line)
         if match is None:
             form = "1 id10006/<video>/00003.wav"
