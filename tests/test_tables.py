@@ -200,3 +200,19 @@ def test_bands_are_stacked_for_reading_and_cut_to_their_averages():
     }
     cells, dots = tables.on_average({"": both})[""]
     assert set(cells["column"]) == set(dots["column"]) == {"average"} and len(dots) == 6
+
+
+def test_seeds_that_are_the_same_everywhere_are_said_once():
+    def table(*texts):
+        rows = [f"r{i}" for i in range(len(texts))]
+        return tables.wide(pd.DataFrame({"row": rows, "column": "c", "text": texts}))["c"].tolist()
+
+    same = ("+1 [0, 2], 8 seeds", "not tested", "-1 [-2, 0], 8 seeds")
+    assert table(*same) == ["+1 [0, 2]", "not tested", "-1 [-2, 0]"]
+    for mixed in (
+        ("+1 [0, 2], 8 seeds", "+1 [0, 2], 3 seeds"),
+        ("+1 [0, 2], 8 seeds", "+1 [0, 2], 1 seed, 24 groups of clips"),
+        ("+1 [0, 2], 8 seeds", "+1 [0, 2], 8 seeds, 1 of 2 tasks"),
+        ("93.3 ± 1.5 (8)", "not tested"),
+    ):
+        assert table(*mixed) == list(mixed)

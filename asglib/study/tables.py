@@ -156,9 +156,22 @@ def similarities(records: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.DataFrame:
-    """The cells as a table for reading: rows by columns, in their order."""
+    """The cells as a table for reading: rows by columns, in their order.
+
+    Where all intervals are of as many seeds, the caption's `basis` says how many.
+    """
+    if value == "text":
+        cells = cells.assign(text=_once(cells["text"]))
     found = cells.pivot(index="row", columns="column", values=value)
     return found.loc[cells["row"].unique(), cells["column"].unique()].rename_axis(name)
+
+
+def _once(texts: pd.Series) -> pd.Series:
+    """Without the number of seeds behind each interval, if it is the same for all."""
+    intervals = texts[texts.str.contains("[", regex=False)]
+    seeds = intervals.str.extract(r"(, \d+ seeds)$")[0]
+    same = len(seeds) and seeds.notna().all() and seeds.nunique() == 1
+    return texts.str.removesuffix(seeds.iloc[0]) if same else texts
 
 
 def stacked(bands: Bands) -> pd.DataFrame:
