@@ -261,18 +261,19 @@ def test_a_worker_of_other_code_or_on_a_disk_of_its_own_refuses(workspace, monke
 
 
 def test_a_worker_tells_which_run_how_fast_and_how_long_still(workspace, monkeypatch):
-    told, clock = [], iter([10.0, 10.5, 12.0])
+    told, clock = [], iter([10.0, 10.5, 12.0, 20.0])
     here = SimpleNamespace(name="far GPU 3", log_event=lambda topic, row: told.append(row["text"]))
     monkeypatch.setattr(worker, "get_worker", lambda: here)
     monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
     lock = workspace.runs / "0.lock"
     tell = worker._reporter(worker.Order(crew_tasks.compute, [], workspace, lock, lock))
-    for step in (10, 12, 20):
+    for step in (10, 12, 20, 10):  # the last after a process of it had died: from its checkpoint
         tell({"run": "r", "step": step, "steps": 100, "epoch": step / 10, "loss": 1, "views": 64})
     speed = "320 views/s, 0.3 min left"  # 10 steps in 2 s, and 80 more
     assert told == [
         "far GPU 3: r epoch 1.0, loss 1.000",
         f"far GPU 3: r epoch 2.0, loss 1.000, {speed}",
+        "far GPU 3: r epoch 1.0, loss 1.000",
     ]
 
 

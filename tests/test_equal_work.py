@@ -100,6 +100,12 @@ def test_a_seed_that_none_lacks_is_left_out(work):
     assert set(equal_work.differences(ends(), one, work)["seed"]) == {0}
 
 
+def test_equal_epochs_are_never_read_off_a_line(work):
+    """A seed without NONE at its end: between a quarter and twice the work lies no record."""
+    found = equal_work.differences(ends(), none()[lambda dots: dots["x"] != 1], work)
+    assert set(found["column"]) == {WORK}
+
+
 def test_the_table_and_the_figure_hold_every_trained_system(work):
     cells = tables.means(equal_work.differences(ends(), none(), work), "{:+.1f}")
     places = equal_work.placed(ends(), none(), work)
