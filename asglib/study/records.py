@@ -120,8 +120,8 @@ def evaluations(records: list[dict]) -> pd.DataFrame:
     for name in ("corpus", "protocol"):
         table[name] = table[name].fillna("")
     table["variant"] = table["protocol"]
-    lost = {r.get("run") for r in records if r["kind"] == "pretraining" and r.get("collapsed")}
-    table["collapsed"] = table["pretraining"].isin(lost)
+    lost = {r.get("run", "") for r in records if r["kind"] == "pretraining" and r.get("collapsed")}
+    table["collapsed"] = table["pretraining"].isin(lost)  # "" is nobody's
     table["key"] = table["data_set"] + "/" + table["task"]
     _refuse_mixtures(table)
     known = [*METHODS, *table["method"].unique()]
