@@ -20,7 +20,7 @@ from distributed import LocalCluster
 from asglib.config import Evaluation, Pretraining
 from asglib.data.workspace import Workspace
 from asglib.files import locked
-from asglib.study import cluster, crew, pool, runs, worker
+from asglib.study import cluster, crew, names, pool, runs, worker
 from asglib.study.evaluator import Evaluator
 
 ENCODER = Pretraining("none", crew_tasks.NoSettings())
@@ -258,6 +258,18 @@ def test_a_worker_of_other_code_or_on_a_disk_of_its_own_refuses(workspace, monke
         monkeypatch.setattr(worker.multiprocessing, "current_process", lambda: daemon)
         with pytest.raises(worker.Unfit, match="far may start no processes .* asglib work ADDRESS"):
             worker.perform(order)
+
+
+def test_a_worker_reads_the_data_anew_for_each_command(workspace, monkeypatch):
+    """Between two commands data may change; the jobs of one share what was read."""
+    monkeypatch.setattr(worker, "get_worker", lambda: SimpleNamespace(name="far"))
+    monkeypatch.setattr(worker, "known", [])
+    forgotten, lock = [], workspace.runs / "0.lock"
+    monkeypatch.setattr(names, "forget", lambda: forgotten.append(True))
+    for name, count in (("one", 1), ("one", 1), ("two", 2)):
+        order = worker.Order(crew_tasks.compute, [], workspace, lock, workspace.runs / name)
+        with locked(order.witness):
+            assert worker.perform(order) == [] and len(forgotten) == count
 
 
 def test_a_worker_tells_which_run_how_fast_and_how_long_still(workspace, monkeypatch):

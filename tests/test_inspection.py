@@ -1,10 +1,14 @@
 """Single audio files judged: cut ones are found, whole ones are not (paper section 3.1)."""
 
+import threading
+
+import pandas as pd
 import pytest
 import soundfile
 from esc50_tree import tone
 
 from asglib.data import inspection
+from asglib.data.places import locked
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff"])
@@ -43,3 +47,17 @@ def test_wav_of_unknown_length_is_whole(tmp_path):
     raw[4:8] = b"\xff\xff\xff\xff"  # what a program writing to a pipe leaves
     path.write_bytes(raw)
     assert inspection.cut_off(path) == ""
+
+
+def test_of_two_commands_that_check_one_set_the_second_waits(tmp_path):
+    """Else they delete each other's half-written tables."""
+    soundfile.write(tmp_path / "a.wav", tone(440, 0.5), 16_000)
+    found, paths = [], pd.Series(["a.wav"])
+    asked = "own", tmp_path, paths, tmp_path / "cache", 1
+    second = threading.Thread(target=lambda: found.append(inspection.inspect_all(*asked)))
+    with locked(tmp_path / "cache/prepare/own.lock"):
+        second.start()
+        second.join(0.5)
+        assert second.is_alive() and not found
+    second.join(60)
+    assert len(found[0]) == 1

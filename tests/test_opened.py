@@ -56,6 +56,13 @@ def test_every_plan_can_be_opened_by_name(table_6):
         assert found.planned and found.planned == plans.PLANS[name](profile("smoke:0"))
 
 
+def test_data_are_read_anew_whenever_runs_are_opened(table_6, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(opened.names, "forget", lambda: forgotten.append(True))
+    opens(strict=False)
+    assert forgotten == [True]
+
+
 def test_a_failed_run_stops_a_strict_notebook_and_is_named_by_one_that_is_not(table_6):
     planned, able, done, asked = table_6
     with pytest.raises(StudyError, match="records are missing .* OSError: full"):
