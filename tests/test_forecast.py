@@ -96,6 +96,8 @@ def test_where_records_are_published_their_time_is_told(workspace):
     told = "2 of those that can run have a published record; these say 2.0 hours of one core or GPU"
     assert told in forecast.summary(table)
     assert "published" not in forecast.summary(forecast.forecast(wanted, workspace))
+    absent = [e for e in plans.evaluation(PAPER) if e.data_set == "musan" and not e.pretraining]
+    assert forecast.forecast(absent, workspace, published=records).took.isna().all()
     others = forecast.forecast(wanted, workspace, published=records[2:])
     assert "published" not in forecast.summary(others)
 
