@@ -234,6 +234,19 @@ def test_beside_an_open_pair_those_are_named_that_exclude_the_size():
     assert not list(verdicts._others(stated, pairs[1], pairs))
 
 
+def test_tasks_that_were_chosen_to_stand_in_are_awaited():
+    """Half of them recorded, a study on its way is not judged on all its tasks instead."""
+    values = {"NONE": [0.5, 0.51, 0.52], "ASG": [0.6, 0.62, 0.61]}
+    there = study(["ravdess/speaker", "fsdd/digit"], **values)
+    found = judged([one | {"corpus": "first"} for one in there]).loc["data-audioset-frozen"]
+    assert found["verdict"] == "not tested"
+    assert "no frozen record of wake-words/keyword" in found["limits"]
+    both = [*there, *study(["wake-words/keyword"], **values)]
+    found = judged([one | {"corpus": "first"} for one in both]).loc["data-audioset-frozen"]
+    assert found["verdict"] == "reproduced"
+    assert "ravdess/speaker, wake-words/keyword stand in for audioset" in found["limits"]
+
+
 def test_two_corpora_and_a_profile_that_is_no_evidence():
     records = [
         r | {"corpus": corpus}

@@ -109,13 +109,18 @@ def weakest(claim, judged: list[Judged]) -> Judged:
 
 def _scope(keys: list[str], scope: str, setting: str, several: bool) -> tuple[list[str], str]:
     """The tasks of the first alternative of which all is recorded ("*": every task), and whom they
-    stand in for: their mean does, or, if a claim is about `several`, the weakest of them."""
+    stand in for: their mean does, or, if a claim is about `several`, the weakest of them. Tasks of
+    ours that were chosen to stand in are awaited when the first of them is there."""
     first = scope.split("|")[0].replace(";", ", ")
     for names in scope.split("|"):
         found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
         if names == "*" and keys:
             who = "the weakest" if several else "the mean"
             return keys, f"{who} of our tasks stands in for {first}" if first != "*" else ""
+        chosen = names != first.replace(", ", ";")
+        if chosen and any(found) and not all(found):
+            lost = [name for name, keys in zip(names.split(";"), found) if not keys]
+            return [], f"no {setting} record of {', '.join(lost)}"
         if all(found):
             tasks = sum(found, [])
             usual = names.replace(";", ", ") == first
