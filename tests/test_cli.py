@@ -69,6 +69,7 @@ REFUSED = {
     "embed a.wav --encoder e --out t --seconds inf": "'inf' is no number of seconds",
     "export README.md --out m": "README.md: is no whole encoder of asglib",
     "card --method BYOL": "method 'BYOL' is unknown; the study has NONE, ST, FT",
+    "card --profile nonsense": "profile 'nonsense' is unknown; use smoke, small",
     "card --profile smoke": "There are no records at",
     "pretrain --method BYOL": "method 'BYOL' is unknown; the study has NONE, ST, FT",
 }

@@ -42,6 +42,8 @@ def test_only_common_seeds_and_tasks_count_and_the_rest_is_named():
         "NONE has no number for seed 2 on fsdd/speaker",
         "NONE has no number on notes/octave",
     ]
+    tuned = compare(evaluations(records), "ASG", "NONE@setting=fine-tuned")
+    assert any(told.startswith("NONE (fine-tuned) has no number") for told in tuned.left_out)
     assert found.average.n == 1 and found.average.unit == ""  # seed 1 is whole, without clips
     assert found.average.mean == pytest.approx(20) and "no clips recorded" in found.average.note
 

@@ -292,3 +292,12 @@ def test_a_run_that_is_being_computed_is_left_alone(published):
         assert publish.restore(SMOKE, workspace, path) == (1, 2)
     assert runs.record_of(one, workspace) is None
     assert publish.restore(SMOKE, workspace, path) == (1, 2)
+
+
+def test_rows_on_other_data_than_the_papers_are_counted(tmp_path):
+    """Three seeds on fsdd alone: of the paper's sets none is there."""
+    text = publish.readme(table(tmp_path / "small.parquet"))
+    rows = sum(row.startswith("| ") for row in text.splitlines()) - 1
+    assert f"In {rows} of the {rows} rows above other tasks stand in for the paper's data" in text
+    rows = pd.DataFrame({"limits": ["x; fsdd/digit stands in for scv1", "the interval", ""]})
+    assert publish._stand_ins(rows).startswith("In 1 of the 3 rows")

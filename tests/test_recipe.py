@@ -123,13 +123,18 @@ def test_what_cannot_be_had_is_one_sentence_each(tmp_path, monkeypatch, reposito
     assert said[-1].endswith("the program git is needed; install it.")
 
 
-def test_telephone_sound_is_decoded_by_ffmpeg(tmp_path, monkeypatch):
+@pytest.fixture
+def decoder(tmp_path, monkeypatch):
+    """In the place of ffmpeg: whatever it is given, it writes a second of a tone."""
     write(tmp_path / "real.wav", tone(440, 1.0))
     program = tmp_path / "bin/ffmpeg"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\ncp {tmp_path}/real.wav "$6"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+
+def test_telephone_sound_is_decoded_by_ffmpeg(tmp_path, decoder):
     recipe.cut(tmp_path / "a.g722", tmp_path / "out/a.ogg", 0.25, 0.5)
     assert len(audio.read(tmp_path / "out/a.ogg")) == 8_000
 
@@ -154,15 +159,9 @@ def test_download_makes_them(tmp_path, monkeypatch):
     assert asked == [("ravdess", tmp_path, print)]
 
 
-def test_half_a_recording_is_no_clip(tmp_path, monkeypatch):
+def test_half_a_recording_is_no_clip(tmp_path, decoder):
     """What a killed decoder leaves is not taken for the whole; a short file is named, not cut."""
     write(tmp_path / "a.part.wav", tone(440, 0.1))
-    write(tmp_path / "real.wav", tone(440, 1.0))
-    program = tmp_path / "bin/ffmpeg"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\ncp {tmp_path}/real.wav "$6"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     recipe.cut(tmp_path / "a.g722", tmp_path / "out/a.ogg", 0.0, 1.0)
     assert (tmp_path / "a.wav").exists() and not (tmp_path / "a.part.wav").exists()
     with pytest.raises(DownloadError, match=r"a.wav: has 0.50 s from 0.50 s on, 2.00 belong there"):

@@ -306,9 +306,9 @@ def test_voxceleb1_refuses_a_line_that_is_none(tmp_path):
     folder = fixture_trees.voxceleb1(tmp_path)
     fixture_trees.text(
         folder / "iden_split.txt",
-        "1 id10001/1zcIwhmdeo4/00001.wav\n4 id10001/1zcIwhmdeo4/00002.wav\n",
+        "\n1 id10001/1zcIwhmdeo4/00001.wav\n4 id10001/1zcIwhmdeo4/00002.wav\n",
     )
-    with pytest.raises(DataError, match="line 2"):
+    with pytest.raises(DataError, match="line 3"):  # the blank one counts, as in an editor
         speech.voxceleb1(folder)
 
 

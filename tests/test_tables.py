@@ -216,3 +216,8 @@ def test_seeds_that_are_the_same_everywhere_are_said_once():
         ("93.3 ± 1.5 (8)", "not tested"),
     ):
         assert table(*mixed) == list(mixed)
+
+
+def test_of_nothing_no_interval_is_counted():
+    cells, _ = tables.differences(evaluations(study(ASG=[0.5])), {"d": ("ASG", "NONE")}, TASKS)
+    assert tables.clear(cells) == "nothing is tested"

@@ -111,21 +111,21 @@ def _scope(keys: list[str], scope: str, setting: str, several: bool) -> tuple[li
     """The tasks of the first alternative of which all is recorded ("*": every task), and whom they
     stand in for: their mean does, or, if a claim is about `several`, the weakest of them. Tasks of
     ours that were chosen to stand in are awaited when the first of them is there."""
-    first = scope.split("|")[0].replace(";", ", ")
+    wanted = scope.split("|")[0]
+    first = wanted.replace(";", ", ")
     for names in scope.split("|"):
         found = [[k for k in keys if name in (k, k.split("/")[0])] for name in names.split(";")]
         if names == "*" and keys:
             who = "the weakest" if several else "the mean"
             return keys, f"{who} of our tasks stands in for {first}" if first != "*" else ""
-        chosen = names != first.replace(", ", ";")
-        if chosen and any(found) and not all(found):
+        if names != wanted and any(found) and not all(found):
             lost = [name for name, keys in zip(names.split(";"), found) if not keys]
             return [], f"no {setting} record of {', '.join(lost)}"
         if all(found):
             tasks = sum(found, [])
-            usual = names.replace(";", ", ") == first
             verb = "stand" if tasks[1:] else "stands"
-            return tasks, "" if usual else f"{', '.join(tasks)} {verb} in for {first}"
+            told = f"{', '.join(tasks)} {verb} in for {first}"
+            return tasks, "" if names == wanted else told
     lacking = scope.removesuffix("|*").replace("|", " or ").replace(";", ", ")
     return [], f"no {setting} record of {lacking}"
 
