@@ -4,6 +4,7 @@
 the data set, whichever way the table is laid out; "-" cells are absent. `claims.csv` holds one
 comparison a line. Of several methods joined by ";" the lowest minuend is meant ("each of them") or
 the highest subtrahend ("all of these"); the same methods on both sides are compared row by row.
+Ours are set beside those of them that the column prints (D68).
 Table "2/4" takes the minuend from table 2 and the subtrahend from table 4. `names.toml` says what
 the tables do not say of themselves.
 """
