@@ -39,6 +39,13 @@ def test_every_heap_has_its_claims_the_surest_first():
     assert lessons.lessons(judged()[:0], lessons.OPEN).empty
 
 
+def test_an_effect_beside_a_collapsed_system_comes_last():
+    table = judged().set_index("id")
+    table.loc["sure", "limits"] = "CPC local collapsed in 3 of 3 seeds and learned nothing there"
+    holds = lessons.lessons(table.reset_index(), lessons.HOLDS)
+    assert list(holds["id"]) == ["wide", "sure"]
+
+
 def test_what_would_settle_an_open_claim():
     told = lessons.lessons(judged(), lessons.OPEN).set_index("id")["what would settle it"]
     # half 2 of 4 seeds: deviation 2 * 2 / 3.182 = 1.257; half 1 needs 9: 2.306 * 1.257 / 3 = 0.97

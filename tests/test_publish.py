@@ -16,6 +16,7 @@ from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles, publish, runs, systems
 from asglib.study.publish import ScorecardError
 from asglib.study.records import load_records, write_records
+from asglib.study.report.checks import parse
 
 SMALL, SMOKE = profiles.profile("small"), profiles.profile("smoke")
 MAIN = SMALL.pretraining.corpus
@@ -214,6 +215,12 @@ def test_the_readme_says_what_the_published_records_say():
     assert block.strip() == publish.readme(ROOT / "reports/records/small.parquet")
 
 
+def test_the_front_page_says_what_the_page_of_small_says():
+    front, page = ROOT / "reports/html/index.html", ROOT / "reports/html/small/index.html"
+    said = [parse(path.read_text()).select_one(".lead").get_text() for path in (front, page)]
+    assert said[0] == said[1] and "claims" in said[0]
+
+
 def test_without_a_finished_run_nothing_is_published_and_nothing_removed(workspace, tmp_path):
     path = table(tmp_path / "smoke.parquet")
     workspace, finished = workspace
@@ -301,3 +308,11 @@ def test_rows_on_other_data_than_the_papers_are_counted(tmp_path):
     assert f"In {rows} of the {rows} rows above other tasks stand in for the paper's data" in text
     rows = pd.DataFrame({"limits": ["x; fsdd/digit stands in for scv1", "the interval", ""]})
     assert publish._stand_ins(rows).startswith("In 1 of the 3 rows")
+
+
+def test_claims_that_a_ceiling_decides_are_counted():
+    full = "COLA has 99.0 %, which leaves 1.0 points: the stated 5.0 cannot be reached here"
+    lines = [("not reproduced", full), ("not reproduced", ""), ("reproduced", full)]
+    rows = pd.DataFrame(lines, columns=["verdict", "limits"])
+    assert publish._no_room(rows).startswith(" 1 of the 2 rows that are *not reproduced*")
+    assert publish._no_room(rows[1:]) == ""

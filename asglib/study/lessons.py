@@ -28,12 +28,14 @@ def headline(table: pd.DataFrame, profile: Profile) -> str:
 
 def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:
     """The claims of some verdicts: what we measured, what the paper says, and of open ones what
-    would settle them. Several seeds come before one, then those farthest from zero for their width.
+    would settle them. Several seeds come before one, then those farthest from zero for their width;
+    beside a system that collapsed an effect is sure and says little: these come last of all.
     """
     found = judged[judged["verdict"].isin(verdicts)]
     sure = found["mean"].abs() / (found["high"] - found["low"])
-    found = found.assign(several=found["n"] > 1, sure=sure)
-    found = found.sort_values(["several", "sure"], ascending=False, kind="stable")
+    learned = ~found["limits"].str.contains("collapsed in", regex=False)
+    found = found.assign(learned=learned, several=found["n"] > 1, sure=sure)
+    found = found.sort_values(["learned", "several", "sure"], ascending=False, kind="stable")
     shown = ["claim", "source", "id"]
     if verdicts == OPEN:
         found["what would settle it"] = [settles(claim) for claim in found.itertuples()]

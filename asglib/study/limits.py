@@ -7,6 +7,8 @@ import pandas as pd
 from asglib.study.comparison import parts, percent, rows_of, spoken
 from asglib.study.systems import COMPARED
 
+NO_ROOM = "cannot be reached here"
+
 
 def collapsed(rows: pd.DataFrame, tasks: list[str]) -> Iterator[str]:
     """A sentence for each system of which encoders collapsed."""
@@ -25,7 +27,7 @@ def room(table: pd.DataFrame, claim, pair: Sequence[str], tasks: list[str], shar
     if not claim.stated - claim.rounding > 100 - level:
         return ""
     left = f"{spoken(lower)} has {level:.1f} %, which leaves {100 - level:.1f} points"
-    return f"{left}: the stated {claim.stated:.1f} cannot be reached here"
+    return f"{left}: the stated {claim.stated:.1f} {NO_ROOM}"
 
 
 def left_out(pair: tuple, profile) -> list[str]:

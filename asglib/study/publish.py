@@ -11,6 +11,7 @@ from asglib.data.places import locked
 from asglib.data.workspace import Workspace
 from asglib.files import write_atomically
 from asglib.study import lessons, paper, plans, pool, profiles, sentences
+from asglib.study.limits import NO_ROOM
 from asglib.study.profiles import Profile
 from asglib.study.records import (
     UNREADABLE,
@@ -132,11 +133,21 @@ def readme(path: Path) -> str:
         "",
         f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
         "are not among these records or are not made here; the scorecard names each. "
-        f"{_stand_ins(found[shown])}",
+        f"{_stand_ins(found[shown])}{_no_room(found[shown])}",
         "",
         levels(table, profile),
     ]
     return "\n".join(lines)
+
+
+def _no_room(rows: pd.DataFrame) -> str:
+    """How many claims failed because the other system is too near 100 percent; "" if none did."""
+    failed = rows[rows["verdict"] == "not reproduced"]
+    count = failed["limits"].str.contains(NO_ROOM, regex=False).sum()
+    if not count:
+        return ""
+    told = f" {count} of the {len(failed)} rows that are *not reproduced* could not be reproduced"
+    return f"{told} here: the other system leaves less than the stated size below 100 %."
 
 
 def _stand_ins(rows: pd.DataFrame) -> str:
