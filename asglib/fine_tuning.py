@@ -60,7 +60,7 @@ def network_parts(network: nn.Module) -> list[nn.Module]:
 
 
 class Crops(Dataset):
-    """Step s of fine-tuning -> a random segment of each of its clips (3.2).
+    """Step s of fine-tuning -> a random segment of each of its clips (D69).
 
     Every epoch takes every clip once in an order of its own.
     """
@@ -91,7 +91,7 @@ def fine_tuned(
     machine: Machine,
     amp: bool = False,
 ) -> tuple[Tensor, np.ndarray, list[dict]]:
-    """Everything trained on random segments (3.2) -> (scores [clips, C], rows, bad clips).
+    """Everything trained on random segments (D69) -> (scores [clips, C], rows, bad clips).
 
     The encoder that is given keeps its weights; `checkpoint` is resumed to the bit.
     """
