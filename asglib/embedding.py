@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -114,11 +115,15 @@ def _make(table: Path, files: Recordings, network: Encoder, device: str, about: 
     """Computes the parts that are not there, writes the table, removes its parts."""
     try:
         if _bad(table, about["key"]) is None:
-            files.embed(network.to(device).eval(), torch.device(device))
+            own = copy.deepcopy(network).to(device).eval()  # the caller's stays as it is
+            files.embed(own, torch.device(device))
+        if _bad(table, about["key"]) is None:  # again: another command may have made one meanwhile
             _publish(table, files, about)
-    finally:
-        if table.exists() or not files.parts:
+        shutil.rmtree(files.folder)
+    except BaseException:
+        if not files.parts:
             shutil.rmtree(files.folder)
+        raise
 
 
 def _publish(table: Path, files: Recordings, about: dict) -> None:

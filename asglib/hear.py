@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from asglib import audio
 from asglib.audio import RATE
-from asglib.embedding import SECONDS, encoder_file
-from asglib.encoder import Encoder, load
+from asglib.embedding import SECONDS, encoder_file, saved
+from asglib.encoder import Encoder
 from asglib.recordings import BATCH
 
 WINDOW = RATE  # samples around each timestamp: 1 s
@@ -33,7 +33,7 @@ class Model(nn.Module):
 
 def load_model(model_file_path: str = "") -> Model:
     """The model of an encoder's file or its run's folder, on the CPU; ConfigError: it is none."""
-    return Model(load(encoder_file(model_file_path)))
+    return Model(saved(encoder_file(model_file_path)))
 
 
 @torch.no_grad()

@@ -26,9 +26,8 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
             f"{list(second.shape)}."
         )
     with torch.autocast(first.device.type, enabled=False):
-        z = F.normalize(
-            torch.cat([first, second]).float(), dim=1
-        )  # equation 1 becomes a dot product
+        # of unit vectors equation 1 is a dot product
+        z = F.normalize(torch.cat([first, second]).float(), dim=1)
         everyone, offset = gather(z)
         logits = z @ everyone.T / temperature
         anchor = torch.arange(len(z), device=z.device)

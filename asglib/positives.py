@@ -50,8 +50,7 @@ def convolve(waves: Tensor, rirs: Tensor) -> Tensor:
     >>> convolve(torch.tensor([[1.0, 2, 3, 4]]), torch.tensor([[1.0, 10]])).round().tolist()
     [[1.0, 12.0, 23.0, 34.0]]
     """
-    size = next_fast_len(
-        waves.shape[-1] + rirs.shape[-1] - 1, real=True
-    )  # 5 times faster than the bare sum
+    # 5 times faster than the bare sum
+    size = next_fast_len(waves.shape[-1] + rirs.shape[-1] - 1, real=True)
     spectrum = torch.fft.rfft(waves, size) * torch.fft.rfft(rirs, size)
     return torch.fft.irfft(spectrum, size)[..., : waves.shape[-1]]

@@ -26,8 +26,9 @@ class EmbeddingError(ValueError):
 
 def sounds(files: Iterable[Path | str]) -> list[Path]:
     """Files as named, each once, with those of a folder in its place, sorted; none: an error."""
+    named = [files] if isinstance(files, (str, Path)) else files
     found: dict[Path, None] = {}
-    for given in map(Path, files):
+    for given in map(Path, named):
         inside = [given]
         if given.is_dir():
             inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SOUNDS)

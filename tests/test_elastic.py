@@ -10,6 +10,7 @@ import ranks
 import torch
 from conftest import TINY, asked, essence
 
+from asglib import networks
 from asglib.config import ConfigError
 from asglib.data.workspace import Workspace
 from asglib.study import cluster, elastic, pool, runs
@@ -81,3 +82,16 @@ def test_gpus_are_given_in_shares(monkeypatch):
     assert list(found) == ["GPU 0,3", "GPU 5,6"] and pinned == ["0,3", "5,6"]
     with pytest.raises(StudyError, match="8 processes a run need as many GPUs, and 5 are there"):
         cluster.places("cuda", 8)
+
+
+def test_a_network_that_would_lose_its_activations_is_not_shared():
+    """torch's converter leaves timm's BatchNormAct2d without its SiLU; the check says so."""
+    network = networks.efficientnet_b0()
+    acts = sum(type(part).__name__ == "BatchNormAct2d" for part in network.modules())
+    shared = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    left = sum(type(part).__name__ == "BatchNormAct2d" for part in shared.modules())
+    assert acts > 0 and left == 0
+    config = replace(CONFIG, encoder="efficientnet_b0")
+    runs.check_shares(config, 1)
+    with pytest.raises(ConfigError, match="efficientnet_b0 cannot be shared by 2 processes"):
+        runs.check_shares(config, 2)

@@ -34,9 +34,11 @@ def sums(folder: Path, paths: pd.Series, cache: Path) -> pd.Series:
         unread = now.index[now.sha256.isna()]
         with tqdm(total=len(unread), desc="reading", unit="file", leave=False, delay=2) as bar:
             for first in range(0, len(unread), BATCH):
-                for row in unread[first : first + BATCH]:
-                    now.loc[row, "sha256"] = _sum(f"{folder}/{now.path[row]}")
+                rows, read = unread[first : first + BATCH], []
+                for path in now.path[rows]:
+                    read.append(_sum(f"{folder}/{path}"))
                     bar.update()
+                now.loc[rows, "sha256"] = read  # one by one, pandas copies the column each time
                 table = pd.concat([others, now[now.sha256.notna()]], ignore_index=True)
                 with where_allowed():  # else they are made every time
                     save_checked(kept, table.to_parquet)

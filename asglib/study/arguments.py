@@ -160,10 +160,11 @@ def compiling(add) -> None:
 
 
 def batch(add) -> None:
-    add("--only", nargs="+", metavar="NN", help="these notebooks only, and the runs they need")
+    more = {"nargs": "+", "action": "extend"}  # given twice, both count
+    add("--only", metavar="NN", help="these notebooks only, and the runs they need", **more)
     add("--seeds", metavar="0,1,2", help="other pretraining seeds than the profile's")
     values = "notebook parameters; unknown ones are refused"
-    add("--set", type=assignment, nargs="+", default=[], metavar="NAME=VALUE", help=values)
+    add("--set", type=assignment, default=[], metavar="NAME=VALUE", help=values, **more)
     found = "compute nothing: render the runs that are there, name the others"
     add("--found", action="store_true", help=found)
     again = "execute the notebooks whose pages are up to date, too"

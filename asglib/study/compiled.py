@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import torch
+import torch._dynamo
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
@@ -32,6 +33,7 @@ def compile_networks(method: nn.Module) -> None:
     Alone, so that memory.recompute may compute each of them twice: torch compiles no recomputation
     that minds batch normalisation's statistics.
     """
+    torch._dynamo.config.recompile_limit = 64  # a ResNet-50's blocks share one code object
     for part in method.modules():
         if isinstance(part, (BasicBlock, Bottleneck)):
             part.forward = torch.compile(part.forward)

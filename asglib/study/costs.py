@@ -57,7 +57,7 @@ def _sizes(names: str, workspace: Workspace) -> dict[str, int]:
 
 
 def clips(names: str, workspace: Workspace, limit: int | None = None) -> tuple[int, int]:
-    """(training clips, all others) of the sets in `names`, at most `limit` of each split.
+    """(training clips, test clips) of the sets in `names`, at most `limit` of each split.
 
     The index's numbers where the sets are there, else the published ones.
     """
@@ -68,7 +68,7 @@ def clips(names: str, workspace: Workspace, limit: int | None = None) -> tuple[i
         train = sum(c.get("train", c.get("clips", max(c.values(), default=0))) for c in published)
         sizes = {"train": train, "test": sum(c.get("test", 0) for c in published)}
     sizes = {split: min(size, limit or size) for split, size in sizes.items()}
-    return sizes.get("train", 0), sum(sizes.values()) - sizes.get("train", 0)
+    return sizes.get("train", 0), sizes.get("test", 0)
 
 
 def cost(run: Run, workspace: Workspace) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -105,6 +106,8 @@ def compute(
     """Computes the runs of one encoder; yields each when it has ended, with None or its error."""
     on_gpu = workspace.device.startswith("cuda")
     settle(None if on_gpu else 1)
+    gc.collect()  # a recomputing network refers to itself
+    torch.cuda.empty_cache()  # else memory that the last run left counts as taken
     workspace = replace(workspace, device="cuda" if on_gpu else "cpu")  # a worker sees its own GPU
     evaluator = Evaluator(
         runs[0] if isinstance(runs[0], Pretraining) else runs[0].pretraining, workspace, tell

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from asglib import encoder, evaluation, metrics, training
+from asglib import evaluation, metrics, training
 from asglib.adversaries import move
 from asglib.batches import Batches
 from asglib.config import Frontend, Pretraining
@@ -22,7 +22,6 @@ from asglib.data.index import DATASETS, DataError
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.frontend import LogSpectrogram
-from asglib.methods.contract import Material
 from asglib.sensitivity import similarity_to_moved
 from asglib.study import figures, plans, runs
 from asglib.study.cluster import StudyError
@@ -127,9 +126,7 @@ def first_batch(
     waves = corpus.clips(corpus.rows[corpus.rows.split == "train"])
     batch, _ = Batches(config, waves)[0]
     bank = torch.from_numpy(rirs.bank(config.settings.rir_bank, workspace.cache))
-    network = encoder.build(config.encoder, config.frontend, config.seed)
-    network.standardise(training.statistics_waves(waves, config))
-    method = config.settings.build(config, Material(network, bank))
+    method = training.started(config, waves, rirs=bank)
     return method, *method.views(batch, torch.Generator().manual_seed(config.seed))
 
 

@@ -100,11 +100,16 @@ def trained(
 
 
 def check_shares(config: Pretraining, world: int) -> None:
-    """Refuses more processes than the batch can feed."""
+    """Refuses more processes than the batch can feed, and networks that cannot be shared."""
     need(
         config.batch >= 2 * world,
         f"batch {config.batch} cannot be shared by {world} processes: each needs two clips, "
         f"so start at most {config.batch // 2}.",
+    )
+    need(  # torch's SyncBatchNorm replaces timm's BatchNormAct2d and drops its activation
+        world == 1 or config.encoder != "efficientnet_b0",
+        f"efficientnet_b0 cannot be shared by {world} processes: torch's batch normalisation over "
+        "processes leaves out its activations. Start one process.",
     )
 
 
