@@ -150,7 +150,10 @@ def publish(options: argparse.Namespace) -> None:
     named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
     print(f"{publishing.publish(named, workspace, records)} records in {records}")
-    publishing.write_readme(ROOT / "README.md", records)
+    if named.evidence:
+        publishing.write_readme(ROOT / "README.md", records)
+    else:
+        print(f"README's scorecard stays: {named.name} is no evidence")
     report.site(ROOT / "reports" / "html")
     picture = questions.four_moves(workspace)
     picture.savefig(ROOT / "reports" / "four_moves.png", dpi=80, bbox_inches="tight")

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from asglib.__main__ import main
+from asglib.__main__ import main, parser
 from asglib.data.workspace import Workspace
 from asglib.study import build, questions, runs
 from asglib.training import TrainingError
@@ -113,6 +113,37 @@ def test_relative_folders_are_made_absolute_at_the_door(monkeypatch, capsys, tmp
     monkeypatch.setenv("ASG_RUNS", "elsewhere")
     assert main(["reproduce", "--only", "02"]) == 0
     assert os.environ["ASG_RUNS"] == str(tmp_path / "elsewhere")
+
+
+def test_an_option_given_twice_counts_twice():
+    words = [
+        "reproduce",
+        "--only",
+        "05",
+        "--only",
+        "06",
+        "07",
+        "--set",
+        "CLIP=1",
+        "--set",
+        "SEED=2",
+    ]
+    options = parser().parse_args(words)
+    assert options.only == ["05", "06", "07"]
+    assert [name for name, _ in options.set] == ["CLIP", "SEED"]
+    assert parser().parse_args(["reproduce"]).set == []
+
+
+@pytest.mark.parametrize(("profile", "written"), [("smoke", False), ("small", True)])
+def test_only_evidence_goes_into_the_readme(profile, written, tmp_path, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr("asglib.__main__.ROOT", tmp_path)
+    monkeypatch.setattr("asglib.study.publish.publish", lambda *given: 18)
+    monkeypatch.setattr("asglib.study.publish.write_readme", lambda *given: seen.append(given))
+    (tmp_path / "reports" / "html").mkdir(parents=True)
+    assert main(["publish", "--profile", profile, "--runs", str(tmp_path / "runs")]) == 0
+    assert bool(seen) == written
+    assert ("README's scorecard stays" in capsys.readouterr().out) != written
 
 
 def test_the_clips_that_can_be_asked_for_are_those_of_the_embedded_corpus(tmp_path):

@@ -75,6 +75,18 @@ def test_compiled_blocks_have_the_same_gradients_and_count_a_batch_once(exact, t
     assert_same_steps(plain, by_compiler)
 
 
+def test_every_block_of_a_resnet50_is_compiled_after_it_was_measured(exact, monkeypatch):
+    """They share one code object, and dynamo makes few graphs of one."""
+    network = encoder.build("resnet50", Frontend())
+    compile_networks(network)
+    monkeypatch.setattr(torch._dynamo.config, "fail_on_recompile_limit_hit", True)
+    spectrogram = torch.randn(2, 257, 32, generator=gen(2))
+    with torch.no_grad():
+        network.eval().embed(spectrogram)
+    network.train().embed(spectrogram).sum().backward()
+    assert len(exact) == 16
+
+
 def test_a_network_that_a_method_copies_is_compiled_on_its_own(exact):
     """BYOL-A's target has other weights than the network that it follows."""
     config = replace(TINY, method="BYOL-A", settings=METHODS["BYOL-A"])

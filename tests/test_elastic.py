@@ -85,7 +85,7 @@ def test_gpus_are_given_in_shares(monkeypatch):
 
 
 def test_a_network_that_would_lose_its_activations_is_not_shared():
-    """torch's converter leaves timm's BatchNormAct2d without its SiLU; the check says so."""
+    """torch's converter leaves timm's BatchNormAct2d without its SiLU; torchrun is told so."""
     network = networks.efficientnet_b0()
     acts = sum(type(part).__name__ == "BatchNormAct2d" for part in network.modules())
     shared = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
@@ -95,3 +95,10 @@ def test_a_network_that_would_lose_its_activations_is_not_shared():
     runs.check_shares(config, 1)
     with pytest.raises(ConfigError, match="efficientnet_b0 cannot be shared by 2 processes"):
         runs.check_shares(config, 2)
+
+
+def test_a_network_that_cannot_be_shared_is_trained_by_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ALONE", (CONFIG.encoder,))
+    monkeypatch.setattr(elastic, "together", None)  # called, it would raise
+    _, record = shared(tmp_path)
+    assert record["processes"] == 1

@@ -1,11 +1,13 @@
 """Embeddings of one's own recordings: evaluation's bits, whatever is killed or broken."""
 
+import copy
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import torch
 from conftest import CPU, ROOT, broken_files, clips_of, noise, same_bits, tone, write
 
 import asglib
-from asglib import evaluation, files, recordings
+from asglib import evaluation, files, hear, recordings
 from asglib.__main__ import main
 from asglib.config import ConfigError, Frontend
 from asglib.encoder import build, save_encoder
@@ -267,8 +269,44 @@ def test_a_damaged_encoder_is_named_where_its_checksum_lies_beside_it(saved, fol
     content = bytearray((run / saved.name).read_bytes())
     content[-3] ^= 64
     (run / saved.name).write_bytes(content)
-    for call in (lambda: asglib.load(run / saved.name), lambda: asglib.embed([folder], run)):
+    damaged = str(run / saved.name)
+    for call in (
+        lambda: asglib.load(damaged),
+        lambda: asglib.embed([folder], run),
+        lambda: hear.load_model(damaged),
+    ):
         with pytest.raises(ConfigError, match="encoder.safetensors is damaged: its checksum"):
             call()
     (run / f".{saved.name}.sha256").unlink()
     assert not same_bits(asglib.load(run / saved.name), asglib.load(saved))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_file_is_that_file_alone(kind, encoder, tmp_path, monkeypatch):
+    """A str has characters, "." among them: the folder of all of them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / name, tone(440, 0.5))
+    assert embed(kind("a.wav"), encoder).path.tolist() == ["a.wav"]
+
+
+def test_the_encoder_stays_as_it_is(encoder, folder):
+    own = copy.deepcopy(encoder).train()
+    embed([folder / "00.wav"], own)
+    assert own.training and same_bits(own, encoder)
+
+
+def test_a_table_that_another_command_made_meanwhile_stays(encoder, folder, tmp_path, monkeypatch):
+    """Its recordings are others, so that the two share no lock."""
+    out, keep = tmp_path / "t.parquet", recordings.Recordings._keep
+    first = [folder / "00.wav"]
+
+    def other(self, features):
+        monkeypatch.setattr(recordings.Recordings, "_keep", keep)
+        embed(first, encoder, out=out)
+        keep(self, features)
+
+    monkeypatch.setattr(recordings.Recordings, "_keep", other)
+    with pytest.raises(EmbeddingError):
+        embed([folder / "01.wav"], encoder, out=out)
+    assert pd.read_parquet(out).path.tolist() == [str(first[0])]

@@ -112,3 +112,11 @@ def test_the_largest_step_of_each_encoder_is_told_with_its_bytes(monkeypatch):
         "resnet50: a step of ASG, batch 512, keeps 3.0 GiB, 1.0 GiB where it is recomputed",
         "efficientnet_b0: a step of COLA, batch 128, keeps 1.0 GiB",
     ]
+
+
+def test_validation_clips_cost_nothing(workspace, monkeypatch):
+    """No evaluation reads them."""
+    sizes = {"train": 100, "valid": 50, "test": 12}
+    monkeypatch.setattr(costs, "_sizes", lambda names, workspace: sizes)
+    assert costs.clips("esc50", workspace) == (100, 12)
+    assert costs.clips("esc50", workspace, 8) == (8, 8)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,3 +216,13 @@ def test_a_gpu_that_others_fill_is_a_sentence_with_the_bytes_that_are_missing(mo
         f"the GPU lacks {2 * gib:,} bytes: of its {80 * gib:,} this run holds {9 * gib:,}" in said
     )
     assert f"other processes {70 * gib:,}" in said and "CUDA_VISIBLE_DEVICES" in said
+
+
+def test_memory_of_the_run_before_is_given_back(wanted, tmp_path, monkeypatch):
+    """A network that refers to itself is there until it is collected, and so is its memory."""
+    network, given = torch.nn.Identity(), []
+    network.itself, left = [network], weakref.ref(network)
+    del network
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: given.append(left() is None))
+    list(pool.compute([wanted["wrong encoder"]], Workspace(None, tmp_path), print))
+    assert given == [True]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 
 import torch
-import torch._dynamo
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from asglib.study import plans, sentences, tables
 from asglib.study.gains import in_words, two_intervals
+from asglib.study.limits import COLLAPSED_IN
 from asglib.study.profiles import Profile
 from asglib.study.statistics import seeds_needed
 from asglib.study.verdicts import EXCLUDES
@@ -28,12 +29,12 @@ def headline(table: pd.DataFrame, profile: Profile) -> str:
 
 def lessons(judged: pd.DataFrame, verdicts: tuple[str, ...]) -> pd.DataFrame:
     """The claims of some verdicts: what we measured, what the paper says, and of open ones what
-    would settle them. Several seeds come before one, then those farthest from zero for their width;
-    beside a system that collapsed an effect is sure and says little: these come last of all.
+    would settle them. Several seeds come before one, then those farthest from zero for their width.
+    Claims beside a system that collapsed come last: that effect is large whatever else is true.
     """
     found = judged[judged["verdict"].isin(verdicts)]
     sure = found["mean"].abs() / (found["high"] - found["low"])
-    learned = ~found["limits"].str.contains("collapsed in", regex=False)
+    learned = ~found["limits"].str.contains(COLLAPSED_IN, regex=False)
     found = found.assign(learned=learned, several=found["n"] > 1, sure=sure)
     found = found.sort_values(["learned", "several", "sure"], ascending=False, kind="stable")
     shown = ["claim", "source", "id"]

@@ -8,6 +8,7 @@ from asglib.study.comparison import parts, percent, rows_of, spoken
 from asglib.study.systems import COMPARED
 
 NO_ROOM = "cannot be reached here"
+COLLAPSED_IN = "collapsed in"
 
 
 def collapsed(rows: pd.DataFrame, tasks: list[str]) -> Iterator[str]:
@@ -15,7 +16,7 @@ def collapsed(rows: pd.DataFrame, tasks: list[str]) -> Iterator[str]:
     for method, mine in rows[rows["key"].isin(tasks)].groupby("method", sort=False):
         lost, seeds = mine.loc[mine["collapsed"].eq(True), "seed"].nunique(), mine["seed"].nunique()
         if lost:
-            yield f"{method} collapsed in {lost} of {seeds} seeds and learned nothing there"
+            yield f"{method} {COLLAPSED_IN} {lost} of {seeds} seeds and learned nothing there"
 
 
 def room(table: pd.DataFrame, claim, pair: Sequence[str], tasks: list[str], shared: dict) -> str:

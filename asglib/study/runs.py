@@ -35,6 +35,8 @@ from asglib.study.pretext import held_out
 from asglib.study.provenance import made_by
 
 RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
+# torch's SyncBatchNorm replaces timm's BatchNormAct2d and drops its activation
+ALONE = ("efficientnet_b0",)
 LOGGED = 2_000  # steps of a training that its record keeps, evenly spaced
 
 
@@ -82,7 +84,8 @@ def trained(
     found, resumed or trained now."""
     folder = workspace.runs / run_name(config, workspace)
     found = _encoder(folder, after)
-    if found is None and workspace.processes > processes.rank_and_world()[1]:
+    alone = config.encoder in ALONE or workspace.processes <= processes.rank_and_world()[1]
+    if found is None and not alone:
         check_shares(config, workspace.processes)
         words = config, workspace, after
         elastic.together(workspace.processes, _share, words, folder / "progress.json", tell)
@@ -106,9 +109,9 @@ def check_shares(config: Pretraining, world: int) -> None:
         f"batch {config.batch} cannot be shared by {world} processes: each needs two clips, "
         f"so start at most {config.batch // 2}.",
     )
-    need(  # torch's SyncBatchNorm replaces timm's BatchNormAct2d and drops its activation
-        world == 1 or config.encoder != "efficientnet_b0",
-        f"efficientnet_b0 cannot be shared by {world} processes: torch's batch normalisation over "
+    need(
+        world == 1 or config.encoder not in ALONE,
+        f"{config.encoder} cannot be shared by {world} processes: torch's batch normalisation over "
         "processes leaves out its activations. Start one process.",
     )
 
