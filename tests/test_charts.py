@@ -117,10 +117,10 @@ def test_one_changed_record_moves_its_dot_and_no_other():
 def test_lines_stand_in_the_order_asked_for_from_the_top():
     order = ("ASG", "NONE", "FT")
     axes = chart(study(), order).get_axes()
-    assert [axis.get_title(loc="left") for axis in axes] == [*TASKS, "average"]
+    assert [axis.get_title(loc="left") for axis in axes] == ["average", *TASKS]
     assert [label.get_text() for label in axes[0].get_yticklabels()] == list(order)
     assert axes[0].get_ylim()[0] > axes[0].get_ylim()[1]  # row 0 is on top
-    (average,) = (part for part in axes[2].collections if part.get_gid() == "mean")
+    (average,) = (part for part in axes[0].collections if part.get_gid() == "mean")
     scores = [mean(VALUES[method, "order"] + VALUES[method, "pattern"]) for method in order]
     assert np.allclose(average.get_offsets(), list(zip(scores, (0, 1, 2))))
 
@@ -155,6 +155,10 @@ def test_differences_are_paired_by_seed():
     assert spots(fig, "interval")["FT", "toy/order"] == pytest.approx(t_interval(pairs), abs=1e-4)
     zeros = [line for axis in fig.get_axes() for line in axis.get_lines()]
     assert [line.get_xdata()[0] for line in zeros] == [0, 0, 0]
+    average, *tasks = (axis.get_xlim() for axis in fig.get_axes())
+    assert tasks[0] == tasks[1], "tasks have one scale"
+    assert average[1] - average[0] < 0.8 * (tasks[0][1] - tasks[0][0]), "the average has its own"
+    assert fig.subfigs[0].get_supxlabel().startswith("points; the average")
     other = results.differences(frame, {"FT": ("NONE", "FT")}, TASKS)[0]
     assert list(other["mean"]) == pytest.approx([-value for value in cells["mean"]])
 
@@ -271,11 +275,11 @@ def test_bands_lie_below_each_other_with_their_own_rows_and_columns():
     }
     fig = figures.dot_intervals(bands, "percent")
     assert [axis.get_title(loc="left") for axis in fig.get_axes()] == [
+        "average",
         "toy/pattern",
         "toy/order",
         "average",
         "toy/order",
-        "average",
     ]
     assert [part.get_suptitle() for part in fig.subfigs] == list(bands)
     assert {row for row, _ in spots(fig, "mean")} == {"NONE", "ASG", "FT"}
@@ -293,7 +297,7 @@ def test_the_names_of_many_tasks_do_not_lie_upon_each_other():
     assert len(boxes) == 7
     assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:]))
     titles = [axis.get_title(loc="left").replace("\n", "") for axis in fig.get_axes()]
-    assert titles == [*tasks, "average"]
+    assert titles == ["average", *tasks]
 
 
 def test_similarities_average_the_shifts_above_zero():

@@ -1,10 +1,13 @@
 """The chart of claims: what is drawn is read back and compared with numbers known here."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from asglib.study import figures, paper
+from asglib.study import figures, paper, report
 from asglib.study.figures.results import VERDICTS, _in_words
 
 
@@ -54,6 +57,13 @@ def test_the_label_of_every_real_claim_has_at_most_two_lines():
     labels = _in_words(claims)
     assert len(labels) > 40 and max(label.count("\n") for label in labels) == 1
     assert len(set(labels)) == len(labels)
+
+
+def test_the_bar_of_verdicts_has_the_colours_of_the_chart():
+    css = (Path(report.__file__).parent / "template" / "style.css").read_text()
+    for word in ("reproduced", "partly", "inconclusive", "not reproduced"):
+        (found,) = re.findall(rf"\.key\.{word.replace(' ', '-')} {{ background: (#\w+)", css)
+        assert found.upper() == VERDICTS[word][0], word
 
 
 def test_verdicts_differ_in_colour_and_marker_and_an_empty_scorecard_says_so():

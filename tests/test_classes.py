@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from contrast import contrast
 from made_records import record
 
 from asglib.study import classes, figures, tables
@@ -88,6 +89,8 @@ def test_a_heat_map_has_a_cell_a_number_and_one_scale():
     assert texts == ["75", "25", "0", "0", "100", "0", "50", "0", "50"]
     assert [label.get_text() for label in first.get_yticklabels()] == NAMES
     assert first.collections[0].get_clim() == second.collections[0].get_clim() == (0, 100)
+    for text, ground in zip(first.texts, first.collections[0].get_facecolors()):
+        assert contrast(text.get_color(), ground) >= 4.5, text.get_text()
     many = pd.DataFrame([[1.0] * 17], ["COLA"], [str(i) for i in range(17)])
     assert not figures.heat_maps({"a task": many}).axes[0].texts  # no room
     assert (

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from contrast import contrast
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.markers import MarkerStyle
 from matplotlib.text import Text
@@ -33,12 +34,6 @@ def panels_of(figure):
     return [axis for axis in figure.axes if axis.get_label() != "<colorbar>"]
 
 
-def luminance(colour):
-    """Relative luminance of a colour (WCAG 2)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return np.dot((0.2126, 0.7152, 0.0722), linear)
-
-
 @pytest.mark.parametrize("methods", [0, 40])
 def test_every_system_has_a_colour_and_a_marker_of_its_own_that_show_on_white(methods, monkeypatch):
     for number in range(methods - len(METHODS)):
@@ -52,7 +47,7 @@ def test_every_system_has_a_colour_and_a_marker_of_its_own_that_show_on_white(me
     assert len({drawn[number] for number in main}) == len(main) == 9
     assert len(set(drawn)) > 20, "beyond that a marker comes again, in another colour"
     assert len({to_hex(look["palette"][system]) for system in systems}) == len(systems)
-    assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in look["palette"].values())
+    assert all(contrast("white", colour) > 2 for colour in look["palette"].values())
 
 
 def test_a_row_looks_like_the_system_that_it_is_named_after():

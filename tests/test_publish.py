@@ -70,13 +70,17 @@ def test_a_larger_encoder_of_a_compared_system_does_not_stand_in_its_way(tmp_pat
     assert "+10.0 [+10.0, +10.0], 2 seeds" in row
 
 
-def test_the_controls_stand_below_the_table(tmp_path):
+def test_the_finding_and_the_controls_stand_above_the_table(tmp_path):
     """The mean of all tasks within a seed, then over seeds."""
     found = study(SMALL.tasks, spectrogram=[0.8, 0.8, 0.8], ASG=[0.6, 0.6, 0.6])
     found = [r | {"corpus": "" if r["method"] == "spectrogram" else MAIN} for r in found]
-    text = publish.readme(table(tmp_path / "small.parquet", found[:-1])).splitlines()[-1]
-    assert "spectrogram 80.0 ± 0.0 (3), untrained not tested" in text
-    assert "ASG 60.0 ± 0.0 (2 of 3). In points on the mean of 8" in text
+    lines = publish.readme(table(tmp_path / "small.parquet", found[:-1])).splitlines()
+    assert lines[0].startswith("In points on the mean of 8")
+    beside = "ASG is below a linear classifier on the spectrogram itself: -20.0 [-20.0, -20.0], 2 "
+    assert beside in lines[0]
+    assert "spectrogram 80.0 ± 0.0 (3), untrained not tested" in lines[2]
+    assert "NONE x2 not tested" in lines[2] and lines[2].endswith("ASG 60.0 ± 0.0 (2 of 3).")
+    assert lines.index("| claim | paper | ours, points [95 % interval], n | verdict |") > 4
 
 
 def test_every_claim_is_in_the_table_or_counted_below_it(tmp_path):
@@ -101,7 +105,7 @@ def test_one_changed_record_changes_the_table(tmp_path):
 def test_a_smoke_table_says_that_it_is_no_evidence(tmp_path):
     found = records(profile="smoke", corpus="toy")
     text = publish.readme(table(tmp_path / "smoke.parquet", found))
-    assert text.splitlines()[0].count("No evidence") == 1
+    assert text.count("No evidence") == 1
     row = line(text, "FT - NONE = 2.2")
     assert row.endswith("| FT - NONE: +5.0 [+3.8, +6.2], 3 seeds | not tested |")
     assert re.search(r"Of all \d+ claims: \d+ not tested\.", text)
@@ -122,7 +126,7 @@ def test_the_readme_is_changed_between_its_marks_only(tmp_path):
     path, found = readme_file(tmp_path / "README.md"), table(tmp_path / "small.parquet")
     publish.write_readme(path, found)
     text = path.read_text()
-    assert text.startswith("# Title\n\n<!-- scorecard -->\nProfile `small`")
+    assert text.startswith("# Title\n\n<!-- scorecard -->\nIn points on the mean")
     assert text.endswith("<!-- /scorecard -->\n\nThe end.\n")
     assert "old 12.3" not in text and publish.readme(found) in text
     publish.write_readme(path, found)
@@ -305,7 +309,7 @@ def test_rows_on_other_data_than_the_papers_are_counted(tmp_path):
     """Three seeds on fsdd alone: of the paper's sets none is there."""
     text = publish.readme(table(tmp_path / "small.parquet"))
     rows = sum(row.startswith("| ") for row in text.splitlines()) - 1
-    assert f"In {rows} of the {rows} rows above other tasks stand in for the paper's data" in text
+    assert f"In {rows} of the {rows} rows below other tasks stand in for the paper's data" in text
     rows = pd.DataFrame({"limits": ["x; fsdd/digit stands in for scv1", "the interval", ""]})
     assert publish._stand_ins(rows).startswith("In 1 of the 3 rows")
 

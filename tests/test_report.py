@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import soundfile
 from bs4 import BeautifulSoup
+from contrast import contrast
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -549,15 +550,6 @@ def test_text_colours_reach_a_contrast_of_4_5():
     css = (Path(report.__file__).parent / "template" / "style.css").read_text()
     names = dict(re.findall(r"--(\w+): (#\w{6})", css))
 
-    def luminance(colour: str) -> float:
-        channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    def contrast(a: str, b: str) -> float:
-        light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-        return (light + 0.05) / (dark + 0.05)
-
     texts = [names[key] for key in ("text", "soft", "link", "bad", "good")] + re.findall(
         r"\{ color: (#\w{6})", css
     )
@@ -566,6 +558,11 @@ def test_text_colours_reach_a_contrast_of_4_5():
         min(contrast(text, ground) for text in texts for ground in ("#ffffff", names["panel"]))
         >= 4.5
     )
+    grounds = re.findall(r"\.bar \S+ \{ background: (#\w{6});( color: #fff)?", css)
+    grounds += re.findall(r"\.bar .*, \S+ \{ background: (#\w{6});( color: #fff)?", css)
+    assert len(grounds) == 4
+    for ground, white in grounds:
+        assert contrast("#ffffff" if white else names["text"], ground) >= 4.5, ground
 
 
 @pytest.mark.parametrize("width", [620, 621])

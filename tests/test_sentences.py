@@ -42,19 +42,36 @@ def test_bands_are_told_by_their_averages():
 def test_a_difference_puts_one_side_above_the_other_only_by_its_interval_over_seeds():
     lines = ("up", 1.0, 0.2, "seeds"), ("down", -1.0, 0.2, "seeds"), ("open", 1.0, 1.1, "seeds")
     lines += (("one", 1.0, 0.2, "clips"),)
-    columns = ["row", "mean", "low", "high", "unit", "column"]
-    rows = [(row, mean, mean - h, mean + h, unit, "average") for row, mean, h, unit in lines]
-    told = [sentences.side(pd.DataFrame(rows, columns=columns), row) for row, *_ in lines]
+    told = [sentences.side(differences(*lines), row) for row, *_ in lines]
     assert told == ["above", "below", "not told apart from", "not compared over seeds with"]
 
 
-def test_systems_stand_beside_their_untrained_networks_and_the_spectrogram():
-    frozen = [("SG, esc50", 60.0), ("CPC", 45.0), ("NONE", 79.0), ("spectrogram", 80.0)]
-    gains = [("SG - untrained A2V", -2.0), ("CPC - untrained CPC", 10.0)]
-    frozen, gains = (cells(*((row, "average", x) for row, x in some)) for some in (frozen, gains))
-    told = sentences.beside_untrained(frozen, gains)
-    assert told.endswith(": SG 60.0 (-2.0), CPC 45.0 (+10.0), the spectrogram alone 80.0")
-    assert sentences.beside_untrained(frozen[:0], gains).endswith("untrained): nothing is tested")
+def differences(*lines):
+    """(row, mean, half the interval, unit) as the cells of averages."""
+    columns = ["row", "mean", "low", "high", "unit", "column"]
+    rows = [(row, mean, mean - h, mean + h, unit, "average") for row, mean, h, unit in lines]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_differences_are_told_in_three_heaps_by_their_intervals():
+    """Below one with a larger mean that is not told apart: the mean has no say."""
+    found = differences(
+        ("Triplet - untrained A2V", 6.5, 2.0, "seeds"),
+        ("SG - untrained A2V", -9.0, 9.5, "seeds"),
+        ("CBoW - untrained A2V", -2.8, 2.0, "seeds"),
+        ("MultiHead - untrained A2V", 3.2, 3.1, "seeds"),
+        ("one seed - untrained A2V", 30.0, 0.1, "clips"),
+    )
+    told = "above: Triplet +6.5, MultiHead +3.2; below: CBoW -2.8; not told apart: SG"
+    assert sentences.apart(found) == told
+    assert sentences.apart(found.tail(1)) == "not compared over seeds"
+
+
+def test_the_lowest_and_the_highest_stand_beside_the_others():
+    levels = ("SG, esc50", "average", 60.0), ("CPC", "average", 45.0), ("NONE", "average", 79.0)
+    told = sentences.span(cells(*levels), ["SG", "CPC", "absent"], ["NONE", "ASG"])
+    assert told == "from 45.0 (CPC) to 60.0 (SG); NONE 79.0"
+    assert sentences.span(cells(*levels), [], ["NONE"]).startswith("none of them is tested")
 
 
 def test_how_many_classes_the_supervised_model_learned():

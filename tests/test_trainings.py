@@ -64,7 +64,7 @@ def test_what_was_pretrained():
         "–",
         "0 of 1",
     ]
-    assert trainings.collapsed(records) == "1 of 3 pretrainings collapsed: CPC, seed 1"
+    assert trainings.collapsed(records) == "1 of 3 pretrainings collapsed: CPC in 1 of 2 seeds"
     assert trainings.collapsed(records, ["SG"]) == "0 of 1 pretrainings collapsed"
     assert trainings.collapsed([]) == "No pretraining is there"
 

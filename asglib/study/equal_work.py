@@ -27,8 +27,9 @@ class BesideNone(NamedTuple):
 
     @property
     def told(self) -> str:
-        """What is left at equal work, in words."""
-        texts = self.cells[self.cells["column"] == WORK].set_index("row")["text"]
+        """What is left at equal work, in words; of ASG, NONE x2 says it on all seeds (D57)."""
+        cells = self.cells[(self.cells["column"] == WORK) & (self.cells["row"] != "ASG")]
+        texts = cells.set_index("row")["text"]
         return listed(texts) or "no system's work is among those of NONE"
 
     def table(self) -> pd.DataFrame:

@@ -14,16 +14,19 @@ MANY = 100  # seeds: beyond, more seeds are no way to settle a claim
 
 
 def headline(table: pd.DataFrame, profile: Profile) -> str:
-    """ASG beside NONE after as many epochs, and after as much work (D57), on the mean of tasks."""
+    """ASG beside NONE after as many epochs, and after as much work (D57), and beside a linear
+    classifier on the spectrogram itself (D17), on the mean of tasks."""
     tasks, corpus = profile.tasks, profile.pretraining.corpus
     chance = in_words(two_intervals(table, ("ASG", "NONE"), tasks, corpus=corpus))
     pairs = {"epochs": ("ASG", "NONE"), "work": ("ASG", plans.TWICE)}
+    pairs["spectrogram"] = ("ASG", "spectrogram")
     cells, _ = tables.differences(table, pairs, tasks, corpus=corpus)
-    longer = tables.average(cells)["text"]["work"]
-    epochs, work = (sentences.side(cells, name) for name in pairs)
+    text = tables.average(cells)["text"]
+    epochs, work, plain = (sentences.side(cells, name) for name in pairs)
     return (
         f"In points on the mean of {len(tasks)} tasks, at equal epochs ASG is {epochs} NONE: "
-        f"{chance}. At equal work (NONE for twice the epochs) ASG is {work} NONE: {longer}."
+        f"{chance}. At equal work (NONE for twice the epochs) ASG is {work} NONE: {text['work']}. "
+        f"ASG is {plain} a linear classifier on the spectrogram itself: {text['spectrogram']}."
     )
 
 

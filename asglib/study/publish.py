@@ -123,6 +123,12 @@ def readme(path: Path) -> str:
     part = "**Not whole yet**: a claim whose runs are missing is *not tested*. "
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
     lines = [
+        levels(table, profile),
+        "",
+        f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
+        "are not among these records or are not made here; the scorecard names each. "
+        f"{_stand_ins(found[shown])}{_no_room(found[shown])}",
+        "",
         f"Profile `{profile.name}`, {seeds(table)}, {sound:,} of {planned:,} runs. "
         f"{part * (sound < planned)}{profile.standing}",
         *set_aside(records),
@@ -130,12 +136,6 @@ def readme(path: Path) -> str:
         "| claim | paper | ours, points [95 % interval], n | verdict |",
         "|---|---|---|---|",
         *(_row(line) for line in found[shown].itertuples()),
-        "",
-        f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
-        "are not among these records or are not made here; the scorecard names each. "
-        f"{_stand_ins(found[shown])}{_no_room(found[shown])}",
-        "",
-        levels(table, profile),
     ]
     return "\n".join(lines)
 
@@ -153,7 +153,7 @@ def _no_room(rows: pd.DataFrame) -> str:
 def _stand_ins(rows: pd.DataFrame) -> str:
     """How many rows rest on other data sets than the paper's."""
     count = rows["limits"].str.contains("stands? in for").sum()
-    told = f"In {count} of the {len(rows)} rows above other tasks stand in for the paper's data"
+    told = f"In {count} of the {len(rows)} rows below other tasks stand in for the paper's data"
     return f"{told}: notebook 12 says which."
 
 
@@ -163,13 +163,15 @@ def _row(line) -> str:
 
 
 def levels(table: pd.DataFrame, profile: Profile) -> str:
-    """Where the systems stand beside the controls, and the study's headline."""
+    """Where the systems stand beside the controls, and the study's headline, which comes first."""
     tasks, corpus = profile.tasks, profile.pretraining.corpus
-    cells, _ = scores(table, [*plans.CONTROLS, "NONE", "Sup.", "ASG"], tasks, corpus=corpus)
+    systems = [*plans.CONTROLS, "NONE", plans.TWICE, "Sup.", "ASG"]
+    cells, _ = scores(table, systems, tasks, corpus=corpus)
     told = ", ".join(f"{row} {text}" for row, text in average(cells)["text"].items())
     return (
-        f"Beside the controls, frozen, mean over the {len(tasks)} tasks of table 4 in percent ± "
-        f"half the 95 % interval (seeds): {told}. {lessons.headline(table, profile)}"
+        f"{lessons.headline(table, profile)}\n\n"
+        f"Frozen, mean over the {len(tasks)} tasks of table 4 in percent ± half the 95 % interval "
+        f"(seeds): {told}."
     )
 
 

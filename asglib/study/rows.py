@@ -73,6 +73,13 @@ def above_control(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
     return found
 
 
+def above_first(profile: Profile, paper: str) -> dict[str, tuple[dict, dict]]:
+    """{"method - the plain system": both}: what a paper's changes of its first system add."""
+    first, *others = profile.compared[paper]
+    plain = system(profile, first)
+    return {f"{method} - {first}": (system(profile, method), plain) for method in others}
+
+
 def varied(profile: Profile, paper: str, name: str) -> dict[str, tuple[dict, dict]]:
     """{"method, name - method": both systems}: what a variant changes; {} without that variant."""
     one, found = profile.variants.get(paper, {}).get(name), {}

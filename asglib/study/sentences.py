@@ -59,21 +59,33 @@ def side(cells: pd.DataFrame, row: str) -> str:
     return "above" if cell["low"] > 0 else "below"
 
 
-def beside_untrained(frozen: pd.DataFrame, gains: pd.DataFrame) -> str:
-    """Each system's average in percent, and how far above its untrained network that is.
+def apart(cells: pd.DataFrame) -> str:
+    """Which average differences "A - B" lie above zero by their intervals over seeds, which below,
+    and which reach it: "above: Triplet +6.5; not told apart: SG, TemporalGap"."""
+    heaps = {"above": {}, "below": {}, "not told apart": {}}
+    for row, cell in average(cells).iterrows():
+        where = side(cells, row).removesuffix(" from")
+        if where in heaps:
+            heaps[where][row.split(" - ")[0]] = cell["mean"]
+    parts = {where: listed(heaps[where], "{:+.1f}") for where in ("above", "below")}
+    parts["not told apart"] = ", ".join(heaps["not told apart"])
+    told = [f"{where}: {names.replace(';', ',')}" for where, names in parts.items() if names]
+    return "; ".join(told) or "not compared over seeds"
 
-    `gains` has the rows "A - the control of A"; `frozen` has A, or "A, corpus".
+
+def span(cells: pd.DataFrame, methods: Iterable[str], beside: Iterable[str]) -> str:
+    """The lowest and the highest of some systems' averages in percent, and what stands beside them.
+
+    Rows of `cells` are methods, or "method, corpus".
     """
-    levels = of_all_tasks(frozen).dropna()
+    levels = of_all_tasks(cells).dropna()
     levels = levels.set_axis(levels.index.str.split(", ").str[0])
-    points = of_all_tasks(gains).dropna()
-    points = points.set_axis(points.index.str.split(" - ").str[0])
-    both = [name for name in points.index if name in levels]
-    told = [f"{name} {levels[name]:.1f} ({points[name]:+.1f})" for name in both]
-    if "spectrogram" in levels:
-        told.append(f"the spectrogram alone {levels['spectrogram']:.1f}")
-    named = ", ".join(told) or "nothing is tested"
-    return f"Percent on average (points above the same network untrained): {named}"
+    mine = levels[levels.index.isin(list(methods))]
+    others = listed(levels[levels.index.isin(list(beside))], "{:.1f}").replace(";", ",")
+    if mine.empty:
+        return f"none of them is tested on every task; {others}"
+    low, high = mine.idxmin(), mine.idxmax()
+    return f"from {mine[low]:.1f} ({low}) to {mine[high]:.1f} ({high}); {others}"
 
 
 def learned(pretrainings: Iterable[Mapping]) -> str:

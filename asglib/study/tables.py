@@ -2,7 +2,7 @@
 
 `cells` have a line for each row and column of a table: row, column, what a Cell holds, and text.
 `dots` have a line for each seed of a cell: row, column, seed, value; those of curves a place `x`
-too. The average of a system or of a difference is the last column.
+too. The average of a system or of a difference is a column too, the first one for reading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -156,14 +156,19 @@ def similarities(records: Sequence[Mapping]) -> pd.DataFrame:
 
 
 def wide(cells: pd.DataFrame, value: str = "text", name: str = "method") -> pd.DataFrame:
-    """The cells as a table for reading: rows by columns, in their order.
+    """The cells as a table for reading: rows by columns, in their order, the average first.
 
     Where all intervals are of as many seeds, the caption's `basis` says how many.
     """
     if value == "text":
         cells = cells.assign(text=_once(cells["text"]))
     found = cells.pivot(index="row", columns="column", values=value)
-    return found.loc[cells["row"].unique(), cells["column"].unique()].rename_axis(name)
+    return found.loc[cells["row"].unique(), columns_of(cells)].rename_axis(name)
+
+
+def columns_of(cells: pd.DataFrame) -> list[str]:
+    """The columns in their order, but the average first: a narrow screen shows what stands left."""
+    return sorted(cells["column"].unique(), key=lambda column: column != AVERAGE)
 
 
 def _once(texts: pd.Series) -> pd.Series:

@@ -1,5 +1,6 @@
 """What pretrainings were and cost, and whether they collapsed: from their records alone."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -63,8 +64,10 @@ def collapsed(records: Sequence[Mapping], methods: Iterable[str] = METHODS) -> s
     """Which runs of these methods collapsed, in a sentence."""
     every = [record for mine in _by_method(records, methods).values() for record in mine]
     trained = [record for record in every if record["epochs"]]
-    lost = [f"{r['method']}, seed {r['seed']}" for r in trained if r.get("collapsed")]
+    counts = Counter(record["method"] for record in trained)
+    lost = Counter(record["method"] for record in trained if record.get("collapsed"))
     if not trained:
         return "No pretraining is there"
-    named = f": {'; '.join(lost)}" if lost else ""
-    return f"{len(lost)} of {len(trained)} pretrainings collapsed{named}"
+    each = [f"{method} in {count} of {counts[method]} seeds" for method, count in lost.items()]
+    named = f": {', '.join(each)}" if lost else ""
+    return f"{lost.total()} of {len(trained)} pretrainings collapsed{named}"

@@ -22,6 +22,7 @@ from asglib.study.records import ResultsError, fewer_classes
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
 SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a report
+READ = ["verdict", "ours", "claim", "paper"]  # a narrow screen shows what stands left
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
 STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in

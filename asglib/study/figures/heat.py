@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from seaborn.utils import relative_luminance
 
 from asglib.study.figures.style import drawn, panels
 
 NUMBERED = 16  # columns up to which a cell has room for its number
+DARK = 0.18  # a ground's luminance at which black and white are told from it as well
 SIDE = {"height": 0.34, "least": 1.6}  # inches of a line of cells, and of a panel without any
 
 
@@ -27,6 +29,8 @@ def heat_maps(
     scale = {"vmin": 0, "vmax": 100, "cmap": "cividis", "cbar": False, "linewidths": 0.5}
     for axis, (name, table) in zip(axes.flat, tables.items()):
         sns.heatmap(table, ax=axis, xticklabels=True, yticklabels=True, **numbers, **scale)
+        for text, ground in zip(axis.texts, axis.collections[0].get_facecolors()):
+            text.set_color("black" if relative_luminance(ground) > DARK else "white")
         axis.set(title=name, xlabel="", ylabel="")
         axis.tick_params(axis="x", labelrotation=90, labelsize=8)
         axis.tick_params(axis="y", labelrotation=0, labelsize=8)

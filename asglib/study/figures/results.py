@@ -10,14 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from asglib.study.figures.style import GUIDE, Picture, drawn, looks, one_legend, panels
+from asglib.study.tables import AVERAGE, columns_of
 
-VERDICTS = {  # colour and marker: told apart without colour too
-    "reproduced": ("#029E73", "o"),
-    "partly": ("#DE8F05", "^"),
-    "inconclusive": ("#0173B2", "s"),
-    "not reproduced": ("#D55E00", "X"),
-    "not tested": ("#777777", "D"),
+VERDICTS = {  # colour, the bar's in style.css too, and marker: told apart without colour
+    "reproduced": ("#0173B2", "o"),
+    "partly": ("#56B4E9", "^"),
+    "inconclusive": ("#737373", "s"),
+    "not reproduced": ("#C85200", "X"),
+    "not tested": ("#FFFFFF", "D"),
 }
+OWN = "the average on its own scale"
 SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
 LETTERS = 58  # of a claim on each of its two lines
@@ -32,7 +34,8 @@ def dot_intervals(
 ) -> Figure | str:
     """{title: (cells, dots)}: a line of panels each, a panel a column; above an interval its seeds.
 
-    dots None: plain numbers, say the paper's, as open markers. `zero` draws a line at 0.
+    dots None: plain numbers, say the paper's, as open markers. `zero` draws a line at 0, and gives
+    all tasks one scale; the average keeps its own, on which its small interval is seen.
     """
     if any(cells.empty for cells, _ in bands.values()):
         return "nothing is tested"
@@ -40,16 +43,20 @@ def dot_intervals(
     fig = Picture(figsize=(width, sum(heights)), layout="constrained")
     parts = fig.subfigures(len(bands), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, (title, (cells, dots)) in zip(parts, bands.items()):
-        columns = list(cells["column"].unique())
+        columns = columns_of(cells)
         crowded = len(columns) * max(map(len, columns)) > 9 * width
-        axes = part.subplots(1, len(columns), squeeze=False, sharey=True, sharex=zero)[0]
+        axes = part.subplots(1, len(columns), squeeze=False, sharey=True)[0]
+        tasks = [axis for axis, column in zip(axes, columns) if column != AVERAGE]
+        for axis in tasks[1:] if zero else ():
+            axis.sharex(tasks[0])
         for axis, column in zip(axes, columns):
             _panel(axis, cells, dots, column, ticks=2 if crowded else 3)
+            axis.tick_params(axis="x", labelsize=7 if crowded else 10)
             if zero:
                 axis.axvline(0, linestyle=":", **GUIDE)
             axis.set_title(_broken(column) if crowded else column, fontsize=8 if crowded else 10)
         part.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
-        part.supxlabel(xlabel)
+        part.supxlabel(f"{xlabel}; {OWN}" if zero and 0 < len(tasks) < len(axes) else xlabel)
     return fig
 
 
@@ -78,7 +85,7 @@ def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str, ti
     _name_rows(axis, rows)
     axis.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
     if len(axis.texts) == len(rows):
-        axis.set_xticks([])
+        axis.tick_params(axis="x", bottom=False, labelbottom=False)
 
 
 def _intervals(
@@ -112,7 +119,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
     palette, markers = (dict(zip(VERDICTS, part)) for part in zip(*VERDICTS.values()))
-    fig, ((axis,),) = panels(1, 1.2 + 0.56 * len(shown), width=7)
+    fig, ((axis,),) = panels(1, 1.2 + 0.56 * len(shown), width=6)
     _intervals(axis, shown, "verdict", palette, markers)
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")
