@@ -67,6 +67,13 @@ def test_differences_are_told_in_three_heaps_by_their_intervals():
     assert sentences.apart(found.tail(1)) == "not compared over seeds"
 
 
+def test_few_tasks_of_an_average_are_told_each():
+    few = [("A", "x", -3.6), ("A", "y", 2.7), ("A", "average", -0.4)]
+    assert sentences.by_task(cells(*few)) == "x -3.6; y +2.7"
+    assert sentences.by_task(cells(*few[1:])) == "", "one is the average"
+    assert sentences.by_task(cells(*few, *[("A", name, 1.0) for name in "zw"])) == ""
+
+
 def test_the_lowest_and_the_highest_stand_beside_the_others():
     levels = ("SG, esc50", "average", 60.0), ("CPC", "average", 45.0), ("NONE", "average", 79.0)
     told = sentences.span(cells(*levels), ["SG", "CPC", "absent"], ["NONE", "ASG"])

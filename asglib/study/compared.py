@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from asglib.study import figures, paper, report, rows, sentences, tables, trainings
 from asglib.study.opened import Opened
@@ -127,8 +128,8 @@ class Compared:
         told = "The cost of a pretraining, and the gain over the untrained network."
         report.table(cost, told, digits=2)
 
-    def finding(self, number: int, begins: str = "") -> None:
-        """Show the finding, after what a paper's own question `begins` it with."""
+    def finding(self, begins: str = "") -> tuple[str, Figure, str]:
+        """The finding after what the paper's own question `begins` it with, its figure, its alt."""
         own = self.methods[: -len(BESIDE)]
         cells = self.gains[0]
         cells = cells[cells["row"].str.split(" - ").str[0].isin(own)]
@@ -141,8 +142,7 @@ class Compared:
         bands = {"method - control": self.gains}
         width = f"points, average of {len(self.tasks)} tasks"
         key = figures.dot_intervals(tables.on_average(bands), width, zero=True, width=6)
-        alt = f"Method - control on average. {sentences.seen(bands)}."
-        report.finding(number, sentence, key, alt, self.runs.records)
+        return sentence, key, f"Method - control on average. {sentences.seen(bands)}."
 
     def beside_first(self) -> str:
         """How a finding begins: whether the paper's changes can be told from its plain system."""

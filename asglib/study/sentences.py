@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from asglib.study.tables import Bands, average, of_all_tasks
+from asglib.study.tables import AVERAGE, Bands, average, of_all_tasks
 from asglib.study.verdicts import EXCLUDES, WORST_FIRST
 
 
@@ -71,6 +71,12 @@ def apart(cells: pd.DataFrame) -> str:
     parts["not told apart"] = ", ".join(heaps["not told apart"])
     told = [f"{where}: {names.replace(';', ',')}" for where, names in parts.items() if names]
     return "; ".join(told) or "not compared over seeds"
+
+
+def by_task(cells: pd.DataFrame) -> str:
+    """The means of one difference, task by task, where its average is over two or three; else ""."""
+    each = cells[cells["column"] != AVERAGE].set_index("column")["mean"].dropna()
+    return listed(each, "{:+.1f}") if len(each) in (2, 3) else ""
 
 
 def span(cells: pd.DataFrame, methods: Iterable[str], beside: Iterable[str]) -> str:
