@@ -97,6 +97,8 @@ def test_smoke_one_seed_and_nothing_are_no_reproduction():
     assert found == ("partly", "one pretraining seed")
     found = verdict(claim(), cell(-1.5, -1, -0.5, "clips"), SMALL)
     assert found.word == "not reproduced" and found.reason.endswith("of 0; one pretraining seed")
+    found = verdict(claim(), cell(-0.5, 1, 2.5, "clips"), SMALL)
+    assert found == ("inconclusive", "the interval reaches 0; one pretraining seed")
     found = verdict(claim(), cell(*[np.nan] * 3, ""), SMALL)
     assert found == ("not tested", "nothing in common")
 

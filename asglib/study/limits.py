@@ -9,6 +9,10 @@ from asglib.study.systems import COMPARED
 
 NO_ROOM = "cannot be reached here"
 COLLAPSED_IN = "collapsed in"
+STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in
+# of what another thing is judged than the claim says
+LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
+RELATIVE = "the stated size is relative: only the sign is judged"
 
 
 def collapsed(rows: pd.DataFrame, tasks: list[str]) -> Iterator[str]:
@@ -37,3 +41,13 @@ def left_out(pair: tuple, profile) -> list[str]:
     there = {name for names in profile.compared.values() for name in names}
     names = [one.split("@")[0] for system in pair for one in parts(system)]
     return [name for name in names if name in every - there]
+
+
+def of_the_claim(claim, rows: pd.DataFrame, stands: str) -> Iterator[str]:
+    """What limits a claim whatever was measured: a stand-in, another classifier, no points."""
+    if stands and claim.reason.startswith(STAND_IN):
+        yield claim.reason.removeprefix(STAND_IN)
+    if claim.setting == "mlp" and not rows["protocol"].str.contains("hidden", na=False).all():
+        yield LINEAR
+    if claim.kind == "relative":
+        yield RELATIVE

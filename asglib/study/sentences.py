@@ -74,7 +74,7 @@ def apart(cells: pd.DataFrame) -> str:
 
 
 def by_task(cells: pd.DataFrame) -> str:
-    """The means of one difference, task by task, where its average is over two or three; else ""."""
+    """A difference's means, task by task, where its average is over two or three; else ""."""
     each = cells[cells["column"] != AVERAGE].set_index("column")["mean"].dropna()
     return listed(each, "{:+.1f}") if len(each) in (2, 3) else ""
 

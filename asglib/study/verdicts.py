@@ -17,7 +17,7 @@ from asglib.study.comparison import (
     rows_of,
     spoken,
 )
-from asglib.study.limits import collapsed, left_out, room
+from asglib.study.limits import STAND_IN, collapsed, left_out, of_the_claim, room
 from asglib.study.records import ResultsError, fewer_classes
 
 WORST_FIRST = ("not reproduced", "not tested", "inconclusive", "partly", "reproduced")
@@ -25,13 +25,9 @@ SHOWN = ["claim", "paper", "ours", "verdict", "limits"]  # of a scorecard, in a 
 READ = ["verdict", "ours", "claim", "paper"]  # a narrow screen shows what stands left
 NUMBERS = ["low", "mean", "high", "n", "stated", "measurable"]
 DIRECTIONS = (">", ">=", "<")  # of claims that an interval can decide
-STAND_IN = "stand-in: "  # begins a reason that holds only where our tasks stand in
 ONE_SEED = "one pretraining seed"
 # of claims without a stated size
 EXCLUDES = "below the smallest difference that the paper's cells give for it"
-# of what another thing is judged than the claim says
-LINEAR = "ours: a linear classifier, the paper's has a hidden layer"
-RELATIVE = "the stated size is relative: only the sign is judged"
 
 
 class Verdict(NamedTuple):
@@ -80,8 +76,9 @@ def verdict(claim, cell: Cell, profile) -> Verdict:
         below = f"{reaches} and stays below the stated {claim.stated:.1f}"
         if small:
             return Verdict("not reproduced", f"{below}{alone}")
-        tabled = f"{reaches} and is {EXCLUDES}, {claim.printed.value:.1f}"
-        return Verdict("inconclusive", tabled if high < claim.printed.low else reaches)
+        if high < claim.printed.low:
+            reaches += f" and is {EXCLUDES}, {claim.printed.value:.1f}"
+        return Verdict("inconclusive", f"{reaches}{alone}")
     if cell.unit == "clips":
         return Verdict("partly", ONE_SEED)
     if low == high:
@@ -138,23 +135,13 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
     most of them on their average.
     """
     sized = claim._replace(stated=np.nan) if claim.kind == "relative" else claim  # no points
-    corpora = dict(zip(("first", "second"), profile.corpora)) | {"main": profile.pretraining.corpus}
-    corpus = corpora[claim.ours_corpus]
-    if corpus not in set(table["corpus"]):
-        raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
-    setting = "frozen" if claim.setting.startswith("mlp") else claim.setting
-    shared = {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
-    sides = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
-    same = [[one.split("@")[0] for one in side] for side in sides]
-    pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
-    pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
-    planned = [pair for pair in pairs if not left_out(pair, profile)]
-    without = {name: None for pair in pairs for name in left_out(pair, profile)}
-    pairs = planned or pairs
+    shared = _shared(table, claim, profile)
+    pairs, without = _pairs(claim, profile)
     rows = pd.concat([rows_of(table, one, **shared) for pair in pairs for one in pair])
     recorded = [key for key in table["key"].unique() if key in set(rows["key"])]
-    judged, several = [], ";" in claim.columns and claim.kind != "most"
-    tasks, stands = _scope(recorded, claim.ours_scope, setting, several)
+    several = ";" in claim.columns and claim.kind != "most"
+    tasks, stands = _scope(recorded, claim.ours_scope, shared["setting"], several)
+    judged = []
     for a, b in pairs:
         found = compare(table, a, b, tasks, several, **shared)
         cells = {(key,): cell for key, cell in found.tasks.items()} or {(): found.average}
@@ -169,15 +156,32 @@ def _weigh(table: pd.DataFrame, claim, profile) -> tuple[Judged, list[str]]:
         limits.append(room(table, sized, one.pair, one.tasks, shared))
     if tasks != recorded:  # chosen ones; of a mean over all, a report says it once
         limits += fewer_classes(rows[rows["key"].isin(tasks)])
-    if planned and without:
+    if without:
         limits.append(f"without {', '.join(without)}, which {profile.name} does not run")
-    if stands and claim.reason.startswith(STAND_IN):
-        limits.append(claim.reason.removeprefix(STAND_IN))
-    if claim.setting == "mlp" and not rows["protocol"].str.contains("hidden", na=False).all():
-        limits.append(LINEAR)
-    if claim.kind == "relative":
-        limits.append(RELATIVE)
-    return one, limits
+    return one, [*limits, *of_the_claim(claim, rows, stands)]
+
+
+def _shared(table: pd.DataFrame, claim, profile) -> dict:
+    """The setting, front end and corpus of both sides of a claim; ResultsError: no record of it."""
+    corpora = dict(zip(("first", "second"), profile.corpora)) | {"main": profile.pretraining.corpus}
+    corpus = corpora[claim.ours_corpus]
+    if corpus not in set(table["corpus"]):
+        raise ResultsError(f"no records of the {claim.ours_corpus} pretraining corpus")
+    setting = "frozen" if claim.setting.startswith("mlp") else claim.setting
+    return {"setting": setting, "frontend": claim.ours_frontend or None, "corpus": corpus}
+
+
+def _pairs(claim, profile) -> tuple[list[tuple[str, str]], list[str]]:
+    """The pairs of systems that a claim compares, and the systems which the profile does not run
+    and which are therefore left out, if any pair is left without them."""
+    sides = claim.ours_minuend.split(";"), claim.ours_subtrahend.split(";")
+    same = [[one.split("@")[0] for one in side] for side in sides]
+    pairs = zip(*sides) if same[0] == same[1] else product(*sides)  # the same methods: row by row
+    pairs = [tuple(_on_its_corpus(one, profile) for one in pair) for pair in pairs]
+    planned = [pair for pair in pairs if not left_out(pair, profile)]
+    if not planned:
+        return pairs, []
+    return planned, list(dict.fromkeys(name for pair in pairs for name in left_out(pair, profile)))
 
 
 def _others(claim, one: Judged, judged: list[Judged]) -> Iterator[str]:
