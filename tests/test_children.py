@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from asglib.study import children
 from asglib.study.children import STOPPED
 
 ROOT = Path(__file__).parents[1]
@@ -152,3 +153,28 @@ def test_many_moments_spread_over_the_study(tmp_path):
     assert ended >= MANY // 2  # the others had ended by themselves
     for moment in (MANY // 4, MANY // 2, 3 * MANY // 4):
         finished(tmp_path / str(moment))
+
+
+def _asks_for_pages() -> bool:
+    """Whether large pages are for those who ask."""
+    mode = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    return mode.exists() and "[madvise]" in mode.read_text()
+
+
+ADVISED = """
+import torch
+kept = torch.ones(16, 2**20)
+maps = open('/proc/self/smaps').read().split('VmFlags:')
+print(any(' hg' in flags.split(chr(10))[0] for flags in maps[1:]))
+"""
+
+
+@pytest.mark.skipif(not _asks_for_pages(), reason="this kernel gives large pages to all or none")
+@pytest.mark.parametrize("chosen", [None, "glibc.malloc.hugetlb=0"])
+def test_a_child_asks_for_large_pages_unless_the_user_chose(chosen, monkeypatch):
+    """glibc marks the memory of large tensors (hg: madvise(MADV_HUGEPAGE)) from 2.35 on."""
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if chosen:
+        monkeypatch.setenv("GLIBC_TUNABLES", chosen)
+    child = children.start(ADVISED, stdout=subprocess.PIPE, text=True)
+    assert child.communicate(timeout=60)[0].strip() == str(chosen is None)
