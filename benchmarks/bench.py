@@ -8,7 +8,10 @@ otherwise. Nothing here is asserted: a ratio is read, not gated.
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -32,7 +35,7 @@ from asglib.frontend import LogSpectrogram
 from asglib.loss import nt_xent
 from asglib.methods import METHODS
 from asglib.methods.contract import Material
-from asglib.study import provenance
+from asglib.study import children, provenance
 
 
 def ratio(ours, other, rounds: int) -> tuple[float, float, float]:
@@ -138,6 +141,34 @@ def training_step_against_plain():
     return step(how, True), step("fp32", False)
 
 
+def large_pages_against_usual():
+    """A step of ResNet-18 in a process with large pages, as a study starts them, and without."""
+    return stepping(children.PAGES), stepping({"GLIBC_TUNABLES": ""})
+
+
+def stepping(environment: dict[str, str]):
+    """A call that lets another process do one step; it ends with this one."""
+    words, here = [sys.executable, "-c", "import bench; bench.do_steps()"], Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": f"{here}:{here.parent}"} | environment
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    process = subprocess.Popen(words, env=environment, **pipes)
+
+    def run():
+        process.stdin.write("step\n")
+        process.stdout.readline()
+
+    return run
+
+
+def do_steps():
+    """In that process: a step for each line that is read."""
+    processes.settle(1)
+    run = step(processes.precision("auto", torch.device("cpu"), 300), True)
+    for _ in sys.stdin:
+        run()
+        print("done", flush=True)
+
+
 def whole_step_against_encoder():
     """A whole ASG step (front end to LARS) against its encoder alone, tiny encoder."""
     config = Pretraining("ASG", METHODS["ASG"], encoder="tiny", batch=16)
@@ -186,6 +217,7 @@ ROWS = [
     moves_gathered_against_a_copy,
     crops_against_soundfile,
     training_step_against_plain,
+    large_pages_against_usual,
     whole_step_against_encoder,
     cached_probe_against_recomputing,
     *PEERS,
