@@ -4,8 +4,10 @@ import gzip
 import io
 import stat
 import tarfile
+import time
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -47,6 +49,11 @@ def tree(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def left(folder):
+    """The names in a folder, without the locks of what could not be unpacked, which are empty."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
@@ -99,8 +106,8 @@ def test_hostile_tar(attack, tmp_path):
         r"data set, delete it\.$",
     ):
         unpack.unpack(archive, tmp_path / "data/set")
-    assert list((tmp_path / "data").iterdir()) == []
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "evil.tar.gz"]
+    assert left(tmp_path / "data") == []
+    assert left(tmp_path) == ["data", "evil.tar.gz"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +128,7 @@ def test_hostile_zip(name, mode, tmp_path):
         ArchiveError, match=r"entry '.*' (points outside the folder|is a (link|device)); "
     ):
         unpack.unpack(archive, tmp_path / "set")
-    assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
+    assert left(tmp_path) == ["evil.zip"]
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
@@ -131,7 +138,7 @@ def test_bomb(make, tmp_path, monkeypatch):
     assert archive.stat().st_size < 10_000
     with pytest.raises(ArchiveError, match=r"unpacks to more than the [\d,]+ bytes allowed"):
         unpack.unpack(archive, tmp_path / "set")
-    assert [path.name for path in tmp_path.iterdir()] == ["bomb"]
+    assert left(tmp_path) == ["bomb"]
     many = make(tmp_path / "many", *((f"{number}", b"") for number in range(1_000)))
     with pytest.raises(ArchiveError, match="unpacks to more than the 100,000 bytes allowed"):
         unpack.unpack(many, tmp_path / "set", limit=100_000)
@@ -145,7 +152,7 @@ def test_zip_that_lies_about_its_size(tmp_path):
     archive.write_bytes(raw.replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(ArchiveError):
         unpack.unpack(archive, tmp_path / "set", limit=100_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["lie.zip"]
+    assert left(tmp_path) == ["lie.zip"]
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
@@ -155,7 +162,7 @@ def test_truncated_archive(make, share, tmp_path):
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * share)])
     with pytest.raises(ArchiveError, match=r"broken \(.*\); download it again\.$"):
         unpack.unpack(archive, tmp_path / "set")
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert left(tmp_path) == ["a"]
 
 
 def test_the_second_of_two_commands_finds_what_the_first_unpacked(tmp_path, monkeypatch):
@@ -169,6 +176,27 @@ def test_the_second_of_two_commands_finds_what_the_first_unpacked(tmp_path, monk
 
     monkeypatch.setattr(unpack.files, "locked", waiting)
     assert unpack.unpack(archive, folder) == folder and tree(folder) == {"x": b"1"}
+
+
+def test_only_one_of_three_commands_unpacks_at_a_time(tmp_path, monkeypatch):
+    """The first fails; the second, which waited, has the lock, and the third must not get one."""
+    archive, extract, begun = tar(tmp_path / "a", ("x", b"1")), unpack._extract, []
+    lock = tmp_path / ".set.lock"
+
+    def extracting(*given):
+        begun.append(given)
+        if len(begun) == 1:
+            time.sleep(0.3)  # until the second one waits for the lock
+            raise zipfile.BadZipFile
+        with pytest.raises(BlockingIOError), unpack.files.locked(lock, wait=False):
+            pass
+        extract(*given)
+
+    monkeypatch.setattr(unpack, "_extract", extracting)
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(unpack.unpack, archive, tmp_path / "set") for _ in range(2)]
+    assert isinstance(both[0].exception() or both[1].exception(), ArchiveError)
+    assert len(begun) == 2 and tree(tmp_path / "set") == {"x": b"1"} and not lock.exists()
 
 
 def test_a_tar_is_unpacked_without_the_filters_of_newer_pythons(tmp_path, monkeypatch):
@@ -253,5 +281,4 @@ def test_damaged_archives_are_refused_or_whole(make, tmp_path):
         except ArchiveError as error:
             assert str(archive) in str(error) and "\n" not in str(error)
             refused += 1
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert refused > 100 and len(left) == 151 - refused
+    assert refused > 100 and len(left(tmp_path)) == 151 - refused

@@ -57,7 +57,7 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> Path:
             raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({error}).") from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    lock.unlink(missing_ok=True)  # only now: who waits for it or takes a new one finds the folder
     return folder
 
 
