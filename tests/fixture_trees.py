@@ -435,7 +435,7 @@ def dcase2013(root: Path) -> Path:
     clip(folder / "scenes_stereo_testset/bus01.wav", channels=2, rate=44_100)
     text(
         folder / "dcase2013_task1_filenamekey.csv",
-        "fold,index,original,filename\nfold3,1,x,bus01.wav\nfold5,2,y,park02.wav\n",
+        "fold,index,original,filename\nfold3_testset,1,x,bus01.wav\nfold5,2,y,park02.wav\n",
     )
     return folder
 

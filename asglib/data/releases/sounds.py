@@ -65,7 +65,8 @@ def dcase2013(folder: Path) -> pd.DataFrame:
     for where, cells in list(lists.cells(key))[1:] if key else ():
         if len(cells) < 4:
             raise DataError(f"{where} has {len(cells)} cells where 4 belong: {lists.BACK}")
-        folds[os.path.basename(cells[3])] = lists.number(cells[0], "fold", where)
+        fold = cells[0].partition("_")[0]  # "fold1_testset"
+        folds[os.path.basename(cells[3])] = lists.number(fold, "fold", where)
     rows = []
     for part, split in (("scenes_stereo", "train"), ("scenes_stereo_testset", "test")):
         names = set(audio(folder / part)) if (folder / part).is_dir() else set()
