@@ -53,7 +53,7 @@ REFUSED = {
     ),
     "sets/notes_class": (
         "notes",
-        "/philharmonia-notes: 1 labels such as 'oboe d'amore' are not among the 12 classes",
+        "/philharmonia-notes: the 12 classes of 'instrument' lack 1 label such as 'oboe d'am",
     ),
     "sets/as_label": (
         "audioset",
@@ -65,8 +65,8 @@ REFUSED = {
     ),
     "sets/vg_excel": ("vggsound", "/vggsound/vggsound.csv, line 3 is no clip of VGGSound"),
     "sets/vg_header": ("vggsound", "/vggsound/vggsound.csv, line 1 is no clip of VGGSound"),
-    "csv/dup_rows": ("esc50", f"/{ESC}: 3 clips are listed twice, such as 'audio/1-1010-A-0.wav'"),
-    "csv/same_file_two_folds": ("esc50", f"/{ESC}: 1 clips are listed twice, such as 'audio/1-10"),
+    "csv/dup_rows": ("esc50", f"/{ESC}: the list names 3 clips twice, such as 'audio/1-1010"),
+    "csv/same_file_two_folds": ("esc50", f"/{ESC}: the list names 1 clip twice, such as 'aud"),
     "csv/dotdot": ("esc50", f"/{ESC}: the list names 'audio/../../../../../../etc/hostname', outs"),
     "csv/utf16": ("esc50", f"/{ESC}/meta/esc50.csv, line 1 is no UTF-8: save the file as UTF-8."),
     "csv/cp1252": ("esc50", f"/{ESC}/meta/esc50.csv, line 2 is no UTF-8: save the file as UTF-8."),

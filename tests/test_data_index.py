@@ -267,7 +267,7 @@ def test_label_ids():
         and classes == ("x", "y", "z")
         and hot.dtype == np.uint8
     )
-    with pytest.raises(DataError, match="1 labels such as 'nan'"):
+    with pytest.raises(DataError, match="lack 1 label such as 'nan'"):
         datasets.label_ids(frame, Task("a", ("b, c",)))
     with pytest.raises(DataError, match="index.load"):
         datasets.label_ids(frame, Task("a", released=True))

@@ -68,7 +68,7 @@ REFUSED = {
     LIST + "../own/a.wav,train,,no\n": "names '../own/a.wav', outside the folder",
     LIST + "/etc/a.wav,train,,no\n": "names '/etc/a.wav', outside the folder",
     LIST + "./a.wav,test,,no\n": "file 'a.wav' is in train and test, one of 1 ",
-    LIST + "a.wav,train,,no\n": "1 clips are listed twice, such as 'a.wav'",
+    LIST + "a.wav,train,,no\n": "the list names 1 clip twice, such as 'a.wav'",
     LIST + "c.wav,valid,y,no\nd.wav,train,y,no\n": "group 'y' is in test and valid and train, one ",
     LIST + "c.wav,test,x,no\nd.wav,train,y,no\n": "group 'x' is in train and test, one of 2 that",
     LIST + "c.wav,dev,x,no\n": "index.csv, line 4: 'dev' is none of train, valid, test",

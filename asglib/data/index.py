@@ -175,8 +175,9 @@ def label_ids(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, .
         unknown = set(pc.unique(names.filter(pa.array(ids < 0))).to_pylist()) - {""}
         if unknown:
             raise DataError(
-                f"{len(unknown)} labels such as '{min(unknown)}' are not among the {len(classes)} "
-                f"classes of '{task.label}': put the release's own lists back."
+                f"the {len(classes)} classes of '{task.label}' lack "
+                f"{listing.counted(len(unknown), 'label')} such as '{min(unknown)}': put the "
+                "release's own lists back."
             )
     if not task.multi_label:
         return ids.astype(np.int64), classes

@@ -155,13 +155,23 @@ def index(
 def _refuse(folder: Path, table: pd.DataFrame) -> None:
     """DataError for paths that leave the folder or are listed twice."""
     for path in table.path:
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "clip"), counted(2_565, "clip")
+    ('1 clip', '2,565 clips')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
         if path.startswith("/") or ".." in path and ".." in path.split("/"):
             raise DataError(f"{folder}: the list names '{path}', outside the folder: correct it.")
     part = [name for name in ("path", "start", "stop") if name in table]
     twice = table.path[table[part].duplicated()]
     if len(twice):
         first = twice.iloc[0]
-        raise DataError(f"{folder}: {len(twice)} clips are listed twice, such as '{first}'.")
+        many = counted(len(twice), "clip")
+        raise DataError(f"{folder}: the list names {many} twice, such as '{first}': correct it.")
 
 
 def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:

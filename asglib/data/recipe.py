@@ -14,6 +14,7 @@ import pandas as pd
 import soundfile
 
 from asglib import audio
+from asglib.data.listing import counted
 from asglib.data.fetch import DownloadError
 from asglib.data.sets import DATASETS
 from asglib.files import write_atomically
@@ -61,7 +62,7 @@ def _add(
     """Cuts the clips of one source, or says why they cannot be had."""
     kind, _, home = source.partition(":")
     paths = list(wanted.source_path.unique())
-    echo(f"{source}, {version}: {len(wanted):,} clips")
+    echo(f"{source}, {version}: {counted(len(wanted), 'clip')}")
     try:
         if kind == "git":
             files = _clone(host.format(home), version, paths, downloads / home.replace("/", "-"))
