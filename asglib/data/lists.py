@@ -15,6 +15,7 @@ FOLDERS = ("", "metadata", "meta", "csv", "data")  # where users keep a release'
 NUMBER = re.compile(r"(?:fold ?)?0*(\d+)(?:\.0+)?", re.IGNORECASE)
 ANYTHING = re.compile(".*")
 BACK = "put the release's own file back."
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # that programs write for commas
 OWN = "mend it; README says which columns there are."  # of a list that the user wrote
 
 
@@ -72,6 +73,8 @@ def records(
     _, header = next(rows, ("", []))
     lacking = sorted(set(columns) - set(header))
     if lacking:
+        if own and len(header) == 1:
+            remedy = _separator(header[0]) or remedy
         raise DataError(f"{path} has no column {', '.join(lacking)}: {remedy}")
     twice = [name for name in (filter(None, header) if own else columns) if header.count(name) > 1]
     if twice:
@@ -85,6 +88,12 @@ def records(
             raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {remedy}")
         found.append(dict.fromkeys(header, "") | dict(zip(header, row)) | {"where": where})
     return found
+
+
+def _separator(header: str) -> str:
+    """What to do about a header that is parted by something else than commas, "" for others."""
+    found = next((name for mark, name in SEPARATORS.items() if mark in header), "")
+    return found and f"its cells are parted by {found}; part them by commas."
 
 
 def entries(path: Path, keys: Iterable[str]) -> dict[str, dict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def build(
     `groups_cross`) a group is in two splits.
     """
     path = folder / INDEX
-    if not path.exists() and labels is None:
+    if labels is None and not has_index(folder):
         rows = [(name, "train", name) for name in audio(folder)]
         return index(folder, rows, NEEDED)
     rows = lists.records(path, (*NEEDED, *(labels or ())), own=labels is None)
@@ -44,6 +45,19 @@ def build(
     if not groups_cross:
         _one_split(path, table[table.group != ""], "group", "group")
     return index(folder, table[list(columns)], columns)
+
+
+def has_index(folder: Path) -> bool:
+    """Whether a folder has an index.csv; DataError: one of another case, or a link to nowhere."""
+    if (folder / INDEX).exists():
+        return True
+    for name in os.listdir(folder):
+        if name.lower() == INDEX:
+            raise DataError(
+                f"{folder / name} cannot be read as {INDEX}: write its name like this, in small "
+                "letters, and let it be no link to nowhere."
+            )
+    return False
 
 
 def _labels(path: Path, rows: list[dict]) -> tuple[str, ...]:
