@@ -34,8 +34,10 @@ def test_sets_behind_a_form_say_how(tmp_path):
     assert index.DATASETS["voxceleb1"].obtain in str(caught.value)
     with pytest.raises(
         DownloadError, match="nonsense: no such data set; these can be downloaded: audioset, "
-    ):
+    ) as caught:
         download.download("nonsense", tmp_path)
+    for name in ("open-pool", "ravdess", "wake-words", "slr28", "musan"):
+        assert f", {name}" in str(caught.value)
 
 
 def test_table_of_sources():

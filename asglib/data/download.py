@@ -24,7 +24,7 @@ def download(name: str, data_root: Path, echo: Callable[[str], None] = print) ->
     if name not in SOURCES and data_set:
         raise DownloadError(f"{data_set.title}: no stable public address. {data_set.obtain}")
     if name not in SOURCES:
-        known = ", ".join(SOURCES)
+        known = ", ".join(sorted({*SOURCES, *recipe.SETS}))
         raise DownloadError(f"{name}: no such data set; these can be downloaded: {known}.")
     targets = [_obtain(source, Path(data_root), echo) for source in SOURCES[name]]
     if name in LISTS_ONLY:

@@ -101,6 +101,7 @@ def _data_set(entry: dict) -> DataSet:
 
 
 _FACTS = tomllib.loads(Path(__file__).with_name("sets.toml").read_text("utf-8"))
-SOURCES = _sources(_FACTS["set"]) | _sources(_FACTS["bank"])
+BANKS = _sources(_FACTS["bank"])  # of impulse responses, which have no index
+SOURCES = _sources(_FACTS["set"]) | BANKS
 # the columns of the paper's tables, what a laptop can hold, the compared papers' sets
 DATASETS = {entry["name"]: _data_set(entry) for entry in _FACTS["set"]}
