@@ -70,11 +70,13 @@ def test_conversion_goes_on_and_repairs(tree, tmp_path):
     made[1].write_bytes(b"")
     made[2].unlink()
     (made[3].parent / ".999.x.flac").write_bytes(b"left by a killed run")
+    mine = [made[3].parent / name for name in ("._x.flac", ".999.x.txt")] + [folder / ".2.txt"]
+    for path in mine:
+        path.write_bytes(b"somebody's own")
     converted(tmp_path)
     assert {path: path.read_bytes() for path in flacs(folder)} == bytes_before
-    assert all(path.stat().st_mtime_ns == times[path] for path in made[3:]) and not list(
-        folder.glob("??/.*")
-    )
+    assert all(path.stat().st_mtime_ns == times[path] for path in made[3:])
+    assert sorted([*folder.glob("??/.*"), *folder.glob(".[0-9]*")]) == sorted(mine)
 
 
 @pytest.mark.parametrize("when", [1, 10**18, 2 * 10**18])
@@ -137,9 +139,9 @@ def test_loud_file_is_limited_not_wrapped(tmp_path):
 
 
 def test_conversion_that_cannot_write_says_so(tree, tmp_path):
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out/esc50").mkdir(parents=True)
+    (tmp_path / "out/esc50/.convert.lock").touch()  # of an earlier try
     for number in range(256):
-        (tmp_path / "out/esc50" / f"{number:02x}").parent.mkdir(exist_ok=True)
         (tmp_path / "out/esc50" / f"{number:02x}").write_text("a file where a folder must be")
     with pytest.raises(
         convert.ConvertError, match=r"cannot be written \(.*\); make room or choose another folder"
@@ -152,6 +154,28 @@ def test_conversion_that_cannot_write_says_so(tree, tmp_path):
         ),
     ):
         converted(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["index.parquet", ".hidden", "ab/.1.x.flac", ""])
+def test_a_folder_that_no_conversion_made_is_refused_and_stays(tree, tmp_path, name, monkeypatch):
+    monkeypatch.setattr("asglib.data.prepare.inspect_all", lambda *_: pytest.fail("decoded"))
+    mine = tmp_path / "out/esc50" / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("somebody's own")
+    before = sorted((tmp_path / "out").rglob("*"))
+    for call in (
+        lambda: converted(tmp_path),
+        lambda: prepare("esc50", tmp_path / "data", tmp_path / "cache", 1, tmp_path / "out"),
+    ):
+        with pytest.raises(convert.ConvertError, match="out/esc50 is there and no conversion has"):
+            call()
+    assert sorted((tmp_path / "out").rglob("*")) == before
+    assert mine.read_text() == "somebody's own"
+
+
+def test_an_empty_folder_may_be_converted_into(tree, tmp_path):
+    (tmp_path / "out/esc50").mkdir(parents=True)
+    assert len(flacs(converted(tmp_path))) == 15
 
 
 def flacs(folder):

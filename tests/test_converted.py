@@ -197,13 +197,16 @@ def test_a_conversion_that_is_not_whole_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     "out", ["data", "data/ESC-50-master", "data/../data", "data/ESC-50-master/audio"]
 )
-def test_a_conversion_among_the_originals_is_refused(tmp_path, out):
+def test_a_conversion_among_the_originals_is_refused(tmp_path, out, monkeypatch):
     folder = fixture_trees.esc50(tmp_path / "data")
     before = sorted(folder.rglob("*"))
     with pytest.raises(convert.ConvertError, match="lies among the originals.* choose a folder"):
         convert.convert(
             "esc50", tmp_path / "data", tmp_path / "cache", tmp_path / out, 2, lambda line: None
         )
+    with monkeypatch.context() as patch, pytest.raises(convert.ConvertError, match="originals"):
+        patch.setattr("asglib.data.prepare.inspect_all", lambda *_: pytest.fail("decoded before"))
+        prepare("esc50", tmp_path / "data", tmp_path / "cache", 1, tmp_path / out)
     assert sorted(folder.rglob("*")) == before and sorted((tmp_path / "data").iterdir()) == [folder]
 
 

@@ -88,6 +88,42 @@ def test_bad_lists_are_refused_in_a_sentence(tmp_path, text):
     assert "release" not in str(told.value)  # nobody else has written it
 
 
+@pytest.mark.parametrize(("mark", "told"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_separator_is_named(tmp_path, mark, told):
+    """Spreadsheets write semicolons where a comma is in numbers."""
+    parted = f"group, path, split: its cells are parted by {told}; part them by commas.$"
+    with pytest.raises(DataError, match=f"index.csv has no column {parted}"):
+        own(tmp_path, LIST.replace(",", mark))
+
+
+@pytest.mark.parametrize("name", ["Index.csv", "INDEX.CSV", "index.csv"])
+def test_an_index_that_cannot_be_found_is_not_passed_over(tmp_path, name):
+    """Its test clips would be trained on; the last is a link to nowhere."""
+    (tmp_path / "own").mkdir()
+    if name == "index.csv":
+        (tmp_path / "own" / name).symlink_to("nowhere")
+    else:
+        (tmp_path / "own" / name).write_text(LIST)
+    with pytest.raises(DataError, match=f"own/{name} cannot be read as index.csv: write its name"):
+        own(tmp_path, None)
+
+
+def test_a_check_says_that_without_an_index_all_is_for_training(tmp_path):
+    said = []
+    own(tmp_path, None, ("a.wav",))
+    prepare("own", tmp_path, tmp_path / "cache", 1, tmp_path / "fast", said.append)
+    folder = tmp_path / "own"
+    assert said[:2] == [
+        f"own: 1 clip in {folder}",
+        f"{folder} has no index.csv: all its clips are for training.",
+    ]
+    own(tmp_path)
+    said.clear()
+    prepare("own", tmp_path, tmp_path / "cache", 1, echo=said.append)
+    prepare("own", tmp_path / "fast", tmp_path / "cache", 1, echo=said.append)
+    assert len(said) == 4 and "for training" not in str(said)
+
+
 def test_empty_folders_and_folders_without_sound_are_refused(tmp_path):
     (tmp_path / "own").mkdir()
     with pytest.raises(DataError, match="own is empty: put sound files there"):

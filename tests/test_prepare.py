@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from esc50_tree import esc50, names, plant, tone
 
-from asglib.data import index, inspection, prepare
+from asglib.data import index, inspection, prepare, toy
 
 
 @pytest.fixture
@@ -110,3 +110,33 @@ def test_absent_set_is_one_sentence(tmp_path):
     with pytest.raises(index.DataError) as caught:
         run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_somebodys_folder_called_toy_is_not_written_into(tmp_path):
+    mine = tmp_path / "data/toy/my song.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("la")
+    with pytest.raises(index.DataError, match="data/toy holds 1 file that .* such as my song.txt"):
+        prepare.prepare("toy", tmp_path / "data", tmp_path / "cache", 1)
+    assert list(mine.parent.iterdir()) == [mine] and mine.read_text() == "la"
+
+
+def test_the_embedded_corpus_that_a_check_has_made_is_checked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(toy, "CLIPS", {"train": 2, "test": 2})
+    for _ in range(2):
+        report = prepare.prepare("toy-a", tmp_path, tmp_path / "cache", 1, echo=lambda said: None)
+        assert report["found"]["files"] == 12 and report["missing"] == []
+
+
+def test_a_bank_of_impulse_responses_is_read_and_named(tmp_path):
+    """slr28 is no data set: it has no index, and nothing was said after an hour of fetching it."""
+    with pytest.raises(index.DataError, match="RIRS_NOISES is not there: prepare slr28 --download"):
+        prepare.prepare("slr28", tmp_path, tmp_path / "cache")
+    folder, said = tmp_path / "RIRS_NOISES", []
+    folder.mkdir()
+    for number in range(2):
+        soundfile.write(folder / f"{number}.wav", np.eye(1, 800, number)[0], 16_000)
+    prepare.prepare("slr28", tmp_path, tmp_path / "cache", echo=said.append)
+    assert said[0].startswith(f"{folder}: recorded responses (2 found): 2 responses of 8000 samp")
+    with pytest.raises(index.DataError, match="slr28 holds impulse responses: they are read as"):
+        prepare.prepare("slr28", tmp_path, tmp_path / "cache", 1, tmp_path / "out")

@@ -38,11 +38,8 @@ def convert(
     are left alone, so that a killed conversion goes on where it was. Files that cannot be decoded
     or are too loud are among the index's missing ones, with the reason in out/<name>/convert.json.
     """
+    target = target_of(name, data_root, out)
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
-    target = Path(out) / name
-    among = target.resolve().is_relative_to(folder.resolve())
-    if among or Path(out).resolve() == Path(data_root).resolve():
-        raise ConvertError(f"{target} lies among the originals: choose a folder outside of them.")
     checked = inspect_all(name, folder, clips.path, cache, workers)
     left_out = checked.problem.isin(("undecodable", "too_loud"))
     failed = dict(zip(checked.path[left_out], checked.reason[left_out]))
@@ -54,7 +51,7 @@ def convert(
 
     try:
         with places.locked(target / converted.LOCK, wait=False):
-            for leftover in (*target.glob("??/.*"), *target.glob(".[0-9]*")):
+            for leftover in filter(_temporary, (*target.glob("??/.*"), *target.glob(".*"))):
                 leftover.unlink()  # of a killed run: the lock says that nobody writes now
             reasons = each(task, sources, workers, "converting")
             failed |= {path: why for (path, _), why in zip(sources, reasons) if why}
@@ -74,6 +71,26 @@ def convert(
     done = len(checked) - len(failed)
     echo(f"{target}: {done:,} files converted, {len(failed):,} could not be")
     return target
+
+
+def target_of(name: str, data_root: Path, out: Path) -> Path:
+    """out/<name>; ConvertError: it is among the originals, or there and no conversion's."""
+    target, folder = Path(out) / name, index.find(name, data_root)
+    among = folder is not None and target.resolve().is_relative_to(folder.resolve())
+    if among or Path(out).resolve() == Path(data_root).resolve():
+        raise ConvertError(f"{target} lies among the originals: choose a folder outside of them.")
+    free = not os.path.lexists(target) or target.is_dir() and not any(target.iterdir())
+    if not (free or (target / converted.LOCK).exists() or converted.is_one(target)):
+        raise ConvertError(
+            f"{target} is there and no conversion has made it: choose another folder for --convert."
+        )
+    return target
+
+
+def _temporary(path: Path) -> bool:
+    """Whether a file has a name that only a half-written one has: .<process>.<its name to be>."""
+    number, _, rest = path.name[1:].partition(".")
+    return number.isdigit() and rest.endswith((".flac", converted.INDEX, converted.ABOUT))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,10 +12,12 @@ import soundfile
 import soxr
 
 from asglib import audio
-from asglib.data import index, places
-from asglib.data.convert import convert
+from asglib.data import converted, index, places, rirs, toy
+from asglib.data.convert import convert, target_of
 from asglib.data.inspection import DEFECTS, SHORTEST, inspect_all
-from asglib.data.sets import DataSet
+from asglib.data.listing import counted, walk
+from asglib.data.releases.folder import INDEX, has_index
+from asglib.data.sets import BANKS, DataSet
 
 NOMINAL = 0.95  # of the usual length: below it a clip of a set of equal lengths is reported
 
@@ -33,9 +35,17 @@ def prepare(
     The report is also written to cache/prepare/<name>.json; a second call decodes only files that
     changed. DataError: no such set or folder.
     """
+    if name in BANKS:
+        return _bank(name, data_root, cache, convert_to, echo)
     data_set = index.row(name, data_root)
+    if convert_to is not None:
+        target_of(name, data_root, convert_to)  # refused before hours of decoding
+    if data_set.embedded:
+        _refuse_others(index.find(name, data_root), name)
     clips, folder = index.load(name, data_root, cache), index.find(name, data_root)
-    echo(f"{data_set.title}: {len(clips):,} clips in {folder}")
+    echo(f"{data_set.title}: {counted(len(clips), 'clip')} in {folder}")
+    if name not in index.DATASETS and not converted.is_one(folder) and not has_index(folder):
+        echo(f"{folder} has no {INDEX}: all its clips are for training.")
     checked = inspect_all(name, folder, clips.path, cache, workers)
     report = summary(data_set, folder, clips, checked)
     report["fingerprint"] = index.fingerprint(clips, folder, cache)
@@ -51,6 +61,30 @@ def prepare(
     wrong = ", ".join(f"{len(report[kind]):,} {kind.replace('_', ' ')}" for kind in kinds)
     echo(f"{wrong}; the report is {_path(name, cache)}")
     return report
+
+
+def _bank(
+    name: str, data_root: Path, cache: Path, convert_to: Path | None, echo: Callable[[str], None]
+) -> dict:
+    """Reads a bank of impulse responses as runs do; DataError: it is not there."""
+    folder = Path(data_root) / BANKS[name][0].target
+    if not folder.is_dir():
+        raise index.DataError(f"{folder} is not there: prepare {name} --download fetches it.")
+    if convert_to is not None:
+        raise index.DataError(f"{name} holds impulse responses: they are read as they are.")
+    told = rirs.describe(str(folder), rirs.bank(str(folder), cache))
+    echo(f"{folder}: {told}; Positives.rir_bank may name this folder")
+    return {"title": name, "folder": str(folder), "found": told}
+
+
+def _refuse_others(folder: Path, name: str) -> None:
+    """DataError for a folder of that name that holds other files than the embedded corpus has."""
+    there = set(walk(folder)) if folder.exists() else set()
+    if others := there.difference(toy.plan(name).path):
+        raise index.DataError(
+            f"{folder} holds {counted(len(others), 'file')} that the embedded corpus has not, such "
+            f"as {min(others)}: rename that folder, or give another one as --data."
+        )
 
 
 def _path(name: str, cache: Path) -> Path:
