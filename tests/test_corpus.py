@@ -1,15 +1,18 @@
 """The rows of joined sets: their labels, the draw, and what a fingerprint sees and does not see."""
 
+import os
 import shutil
 from pathlib import Path
 
 import fixture_trees
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from asglib import audio
 from asglib.config import ConfigError
-from asglib.data import corpus
+from asglib.data import clips, corpus
 from asglib.data.workspace import Workspace
 from asglib.study import names
 
@@ -142,3 +145,44 @@ def test_a_change_of_the_data_is_seen_when_it_is_asked_for(workspace):
     names.forget()
     after = corpus.load("notes", workspace)
     assert after.fingerprint(after.rows) != before.fingerprint(before.rows)
+
+
+def first_wave(workspace):
+    """The first clip of notes and the file it is from, as a new process reads it."""
+    names.forget()
+    read = corpus.load("notes", workspace)
+    return read.clips(read.rows).whole(0).copy(), Path(read.rows.file[0])
+
+
+def waves(workspace):
+    return sorted(path.name for path in (workspace.cache / "waves").glob("*.f32"))
+
+
+def test_sound_of_the_same_size_and_time_is_decoded_again_in_the_place_of_the_old(workspace):
+    before, path = first_wave(workspace)
+    kept, status = waves(workspace), os.stat(path)
+    rate = soundfile.info(path).samplerate
+    soundfile.write(path, np.linspace(-0.5, 0.5, soundfile.info(path).frames), rate, "PCM_16")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (os.stat(path).st_size, os.stat(path).st_mtime_ns) == (
+        status.st_size,
+        status.st_mtime_ns,
+    )
+    after, _ = first_wave(workspace)
+    np.testing.assert_array_equal(after, audio.read(path))
+    assert not np.array_equal(after, before) and waves(workspace) == kept
+
+
+def test_waves_that_do_not_say_what_they_are_of_are_decoded_again(workspace, monkeypatch):
+    """As an older version left them; after that they are found."""
+    before, _ = first_wave(workspace)
+    (note,) = (workspace.cache / "waves").glob("*.content")
+    note.unlink()
+    calls, decode = [], clips.Clips._decode_all
+    monkeypatch.setattr(
+        clips.Clips, "_decode_all", lambda self, out: calls.append(out) or decode(self, out)
+    )
+    kept = waves(workspace)
+    for _ in range(2):
+        np.testing.assert_array_equal(first_wave(workspace)[0], before)
+    assert len(calls) == 1 and waves(workspace) == kept

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from asglib.config import ConfigError, need
 from asglib.data import content, index, toy
-from asglib.data.clips import Clips
+from asglib.data.decoded import Decoded
+from asglib.data.listing import counted
 from asglib.data.places import clear, clear_folder, clear_lock, load_checked, locked, save_checked
 from asglib.data.sets import Task
 from asglib.data.workspace import Workspace
@@ -44,14 +45,15 @@ class Corpus:
         chosen = self.rows.iloc[order].groupby("split").head(count).index
         return self.only(self.rows.index.isin(chosen))
 
-    def clips(self, rows: pd.DataFrame) -> Clips:
+    def clips(self, rows: pd.DataFrame) -> Decoded:
         """The waves of `rows`."""
         clear_folder(self.cache / "waves")
         for lock in (self.cache / "waves").glob("*.lock"):  # every set that was decoded has one
             clear_lock(lock)
             clear(lock.with_suffix(".f32"))
             clear(lock.with_suffix(".json"))
-        return Clips(rows.file, rows.start, rows.stop, self.cache)
+        contents = rows.file.map(self.sums())
+        return Decoded(rows.file, rows.start, rows.stop, self.cache, contents)
 
     def labels(self, rows: pd.DataFrame, name: str, task: str) -> tuple[Tensor, tuple[str, ...]]:
         """Label ids [n] of `rows` in a task of set `name` (-1: none), or multi-hot [n, C]; classes.
