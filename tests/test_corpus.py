@@ -56,10 +56,27 @@ def test_joint_labels_put_set_after_set(workspace):
     ids, classes = read.joint_labels(read.rows)
     assert classes == 12 + 2 and ids.tolist()[:3] == [2, 2, 9]
     assert sorted(set(ids[3:].tolist())) == [12, 13]  # "dog" and "NA" behind the 12 instruments
-    rows = read.rows.assign(category=["", "", "", "", *read.rows.category[4:]])
-    hot, _ = read.joint_labels(rows)  # one clip has none: of several labels then
-    assert hot.shape == (11, 14) and hot.sum(1).tolist() == [1, 1, 1, 0, *[1] * 7]
-    assert hot[4:].argmax(1).tolist() == ids[4:].tolist()
+
+
+def test_with_a_set_of_several_labels_a_clip_all_are_of_several(workspace):
+    fixture_trees.desed(workspace.data)
+    alone, classes = corpus.load("notes", workspace), 12
+    ids, _ = alone.joint_labels(alone.rows)
+    both = corpus.load("notes+desed", workspace)
+    hot, count = both.joint_labels(both.rows)
+    assert hot.shape == (len(both.rows), count) and count == classes + 10
+    assert hot[:3].argmax(1).tolist() == ids.tolist() and (hot[:3].sum(1) == 1).all()
+    own = both.rows.label[3:].map(lambda cell: len(set(cell.split(";")) - {""}))
+    assert hot[3:].sum(1).tolist() == own.tolist() and hot[3:, :classes].sum() == 0
+
+
+def test_one_clip_without_its_label_is_named_and_turns_none_into_several(workspace):
+    """Cross-entropy would have become binary cross-entropy, without a word."""
+    read = corpus.load("notes+esc50", workspace)
+    lost = read.rows.path[4]
+    rows = read.rows.assign(category=read.rows.category.where(read.rows.index != 4, ""))
+    with pytest.raises(ConfigError, match=f"esc50: 1 clip without a sound, such as {lost}: a sup"):
+        read.joint_labels(rows)
 
 
 def test_the_draw_is_the_same_every_time_and_of_each_split(workspace):

@@ -71,7 +71,8 @@ class Corpus:
     def joint_labels(self, rows: pd.DataFrame) -> tuple[Tensor, int]:
         """One label space: the classes of each set's first task, set after set (D14).
 
-        Labels [n] when every clip has one, else [n, C] of 0 and 1; the number of classes.
+        Labels [n] when each set gives a clip one, else [n, C] of 0 and 1; the number of classes.
+        ConfigError: a set has no labels, or a clip lacks the one it should have.
         """
         parts, classes = [], 0
         for name, part in rows.groupby("data_set", sort=False):
@@ -79,16 +80,22 @@ class Corpus:
                 raise ConfigError(
                     f"{name} has no labels: a supervised method needs a column of them."
                 )
-            ids, names = self.labels(part, name, next(iter(self.tasks[name])))
+            task = next(iter(self.tasks[name]))
+            ids, names = self.labels(part, name, task)
+            if ids.ndim == 1 and (ids < 0).any():
+                blank = part.path[(ids < 0).numpy()]
+                raise ConfigError(
+                    f"{name}: {counted(len(blank), 'clip')} without a {task}, such as "
+                    f"{blank.iloc[0]}: a supervised method needs one for each training clip; fill "
+                    "it in, or take these clips out of the training split."
+                )
             parts.append((ids, classes))
             classes += len(names)
-        if all(ids.ndim == 1 and (ids >= 0).all() for ids, _ in parts):
+        if all(ids.ndim == 1 for ids, _ in parts):
             return torch.cat([ids + first for ids, first in parts]), classes
         joint, row = torch.zeros(len(rows), classes, dtype=torch.uint8), 0
         for ids, first in parts:
-            hot = ids
-            if ids.ndim == 1:
-                hot = torch.nn.functional.one_hot(ids.clamp(min=0)) * (ids >= 0)[:, None]
+            hot = torch.nn.functional.one_hot(ids) if ids.ndim == 1 else ids
             joint[row : row + len(ids), first : first + hot.shape[1]] = hot
             row += len(ids)
         return joint, classes
