@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 import pandas as pd
@@ -87,7 +88,8 @@ def saved(path: Path | str) -> Encoder:
 def _key(about: dict, paths: list[Path], network: Encoder) -> str:
     """Names what a table is of: settings, weights, and the files as they lie there."""
     states = [path.stat() if path.exists() else None for path in paths]
-    states = [state and (state.st_size, state.st_mtime_ns) for state in states]
+    # a copy may bring size and time of what it replaces; no copy brings ctime
+    states = [state and (state.st_size, state.st_mtime_ns, state.st_ctime_ns) for state in states]
     told = repr((about, network.frontend.config, list(map(str, paths)), states))
     sums = hashlib.sha256(told.encode(errors="surrogateescape"))
     for tensor in network.state_dict().values():
@@ -122,7 +124,7 @@ def _make(table: Path, files: Recordings, network: Encoder, device: str, about: 
         shutil.rmtree(files.folder)
     except BaseException:
         if not files.parts:
-            shutil.rmtree(files.folder)
+            shutil.rmtree(files.folder, ignore_errors=True)  # it may be what cannot be written
         raise
 
 
@@ -132,8 +134,9 @@ def _publish(table: Path, files: Recordings, about: dict) -> None:
     beside.unlink(missing_ok=True)
     if bad:
         write_atomically(beside, lambda out: pd.DataFrame(bad).to_csv(out, index=False))
-    for left in table.parent.glob(f".[0-9]*.{table.name}"):
-        left.unlink(missing_ok=True)  # a killed command's
+    for left in table.parent.glob(f".[0-9]*.{escape(table.name)}"):
+        if left.name.removesuffix(f".{table.name}")[1:].isdigit():
+            left.unlink(missing_ok=True)  # a killed command's
     note = {NOTE: json.dumps(about | {"bad": bad}).encode()}
 
     def write(out: Path) -> None:

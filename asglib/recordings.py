@@ -16,6 +16,7 @@ from asglib import audio, evaluation, metrics
 from asglib.audio import RATE, SOUNDS, AudioError
 from asglib.encoder import Encoder
 from asglib.files import load_checked, save_checked
+from asglib.folders import tree
 
 BATCH = 128  # segments of a step, as in evaluation, and of a part on disk
 
@@ -31,8 +32,8 @@ def sounds(files: Iterable[Path | str]) -> list[Path]:
     for given in map(Path, named):
         inside = [given]
         if given.is_dir():
-            inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in SOUNDS)
-            inside = [path for path in inside if _file(path) and path.name[0] != "."]
+            below = [given / f"{top}{name}" for top, names in tree(given) for name in names]
+            inside = sorted(path for path in below if path.suffix.lower() in SOUNDS and _file(path))
             if not inside:
                 ends = ", ".join(sorted(SOUNDS))
                 raise EmbeddingError(f"{given}: no sound is in this folder; {ends} are read.")

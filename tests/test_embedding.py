@@ -15,11 +15,13 @@ import pytest
 import soundfile
 import torch
 from conftest import CPU, ROOT, broken_files, clips_of, noise, same_bits, tone, write
+from test_corruptions import no_right_to_read_all
 
 import asglib
 from asglib import evaluation, files, hear, recordings
 from asglib.__main__ import main
 from asglib.config import ConfigError, Frontend
+from asglib.data import index
 from asglib.encoder import build, save_encoder
 from asglib.recordings import EmbeddingError
 
@@ -310,3 +312,46 @@ def test_a_table_that_another_command_made_meanwhile_stays(encoder, folder, tmp_
     with pytest.raises(EmbeddingError):
         embed([folder / "01.wav"], encoder, out=out)
     assert pd.read_parquet(out).path.tolist() == [str(first[0])]
+
+
+def test_a_recording_replaced_by_one_of_its_size_and_time_is_no_longer_the_tables(
+    encoder, folder, tmp_path
+):
+    file, out = tmp_path / "a.wav", tmp_path / "t.parquet"
+    shutil.copy(folder / "00.wav", file)
+    first, status = embed([file], encoder, out=out), os.stat(file)
+    write(tmp_path / "other.wav", noise(1_600, 99))
+    os.utime(tmp_path / "other.wav", ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.replace(tmp_path / "other.wav", file)
+    assert os.stat(file).st_size == status.st_size
+    with pytest.raises(EmbeddingError, match="exists and is a table of something else"):
+        embed([file], encoder, out=out)
+    assert not np.allclose(numbers(embed([file], encoder)), numbers(first))
+
+
+def test_a_folder_that_cannot_be_written_is_named(encoder, folder, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs").chmod(0o555)
+    with no_right_to_read_all(), pytest.raises(PermissionError, match="denied: .*theirs"):
+        embed([folder / "00.wav"], encoder, out=tmp_path / "theirs/t.parquet")
+
+
+def test_only_what_a_killed_command_left_of_this_table_goes(encoder, folder, tmp_path):
+    left = tmp_path / ".4711.t[1].parquet"
+    mine = [tmp_path / name for name in (".2024-06.t[1].parquet", ".4711.t1.parquet", ".4.a.csv")]
+    for path in (left, *mine):
+        path.write_text("something")
+    embed([folder / "00.wav"], encoder, out=tmp_path / "t[1].parquet")
+    assert not left.exists() and all(path.read_text() == "something" for path in mine)
+
+
+def test_a_folder_has_the_sounds_that_a_check_of_it_finds(encoder, tmp_path):
+    """A disk that is linked to is looked into, what is hidden or linked in a circle is not."""
+    for place in ("here/b.wav", "here/deep/a.wav", "here/.trash/old.wav", "disk/c.wav"):
+        write(tmp_path / place, tone(440, 0.5))
+    (tmp_path / "here/music").symlink_to(tmp_path / "disk")
+    (tmp_path / "here/deep/up").symlink_to(tmp_path / "here")
+    table = embed([tmp_path / "here"], encoder)
+    found = [str(Path(path).relative_to(tmp_path / "here")) for path in table.path]
+    assert found == ["b.wav", "deep/a.wav", "music/c.wav"]
+    assert found == index.load("here", tmp_path, tmp_path / "cache").path.tolist()

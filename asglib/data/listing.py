@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from asglib import folders
 from asglib.audio import SOUNDS
 
 # what people have instead of SOUNDS
@@ -31,32 +32,12 @@ class Uncopied(list):
 
 
 def tree(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """(path below `folder` that ends in "/", names of its files) of it and every folder below.
-
-    Names that begin with "." are skipped; of links to folders those that lead out of `folder` are
-    followed, each place once. DataError: a folder cannot be listed.
-    """
-
-    def refuse(error: OSError) -> None:
+    """folders.tree; DataError: a folder cannot be listed."""
+    try:
+        yield from folders.tree(folder)
+    except OSError as error:
         told = f"{error.filename} cannot be listed ({error.strerror}): make it readable."
         raise DataError(told) from None
-
-    root = os.path.realpath(folder)
-    followed: set[str] = set()
-
-    def enters(path: str) -> bool:
-        if not os.path.islink(path):
-            return True
-        place = os.path.realpath(path)
-        known = place in followed or os.path.commonpath((place, root)) in (place, root)
-        followed.add(place)
-        return not known
-
-    for top, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        seen = [name for name in sorted(folders) if name[0] != "."]
-        folders[:] = [name for name in seen if enters(f"{top}/{name}")]
-        prefix = f"{top}/"[len(f"{folder}/") :]
-        yield prefix, [name for name in names if name[0] != "."]
 
 
 def walk(folder: Path) -> Iterator[str]:
@@ -155,15 +136,6 @@ def index(
 def _refuse(folder: Path, table: pd.DataFrame) -> None:
     """DataError for paths that leave the folder or are listed twice."""
     for path in table.path:
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "clip"), counted(2_565, "clip")
-    ('1 clip', '2,565 clips')
-    """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
         if path.startswith("/") or ".." in path and ".." in path.split("/"):
             raise DataError(f"{folder}: the list names '{path}', outside the folder: correct it.")
     part = [name for name in ("path", "start", "stop") if name in table]
@@ -181,6 +153,15 @@ def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:
         kinds.setdefault(os.path.splitext(path)[1], []).append(path)
     found = kinds.items()
     return [f"{len(paths):,} {kind} files such as {printable(paths[0])}" for kind, paths in found]
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "clip"), counted(2_565, "clip")
+    ('1 clip', '2,565 clips')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def printable(path: str) -> str:
