@@ -167,3 +167,15 @@ def test_half_a_recording_is_no_clip(tmp_path, decoder):
     with pytest.raises(DownloadError, match=r"a.wav: has 0.50 s from 0.50 s on, 2.00 belong there"):
         recipe.cut(tmp_path / "a.g722", tmp_path / "out/b.ogg", 0.5, 2.0)
     assert not (tmp_path / "out/b.ogg").exists()
+
+
+def test_a_package_of_another_version_is_not_taken(tmp_path):
+    for name in ("game_12.0-1_all.deb", "game_1%3a12.0-1_all.deb", "game_1%3a2.0-10_all.deb"):
+        (tmp_path / name).touch()
+    with pytest.raises(DownloadError, match="game: put its Debian package, 1:2.0-1, into"):
+        recipe._package("game", "1:2.0-1", [], tmp_path)
+    for name in ("game_2.0-1_all.deb", "game_1%3a2.0-1_all.deb"):  # with the epoch or without it
+        (tmp_path / name.removesuffix(".deb")).mkdir()
+        (tmp_path / name).touch()
+        assert recipe._package("game", "1:2.0-1", [], tmp_path).name == name[:-4]
+        (tmp_path / name).unlink()

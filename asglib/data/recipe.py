@@ -104,7 +104,8 @@ def _clone(url: str, commit: str, paths: Iterable[str], folder: Path) -> Path:
 
 def _package(name: str, version: str, paths: Iterable[str], downloads: Path) -> Path:
     """The unpacked files of a Debian package that lies in `downloads`, and of archives in it."""
-    packages = sorted(downloads.glob(f"{name}_*{version.rpartition(':')[2]}_*.deb"))
+    plain, whole = version.rpartition(":")[2], version.replace(":", "%3a")  # as apt-get writes it
+    packages = sorted(path for v in {whole, plain} for path in downloads.glob(f"{name}_{v}_*.deb"))
     if not packages:
         raise DownloadError(
             f"{name}: put its Debian package, {version}, into {downloads} "
