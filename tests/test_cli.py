@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,21 @@ REFUSED = {
     "reproduce --set CLIP": "'CLIP' is no NAME=VALUE",
     "reproduce --set CLIP=99999 --only 02": "CLIP=99999 is out of range; give 0 to 383",
     "reproduce --set CLIP=1.5 --only 01": "CLIP=1.5 is no int; the notebook has 44",
+    "prepare '' --data tests": "name is empty: give it a value or leave it out",
+    "prepare fsdd --data ''": "'' cannot be a folder: it is none",
+    "prepare fsdd --data tests --convert ''": "'' cannot be a folder: it is none",
+    "reproduce --runs ''": "'' cannot be a folder: it is none",
+    "reproduce --out ''": "'' cannot be a folder: it is none",
+    "reproduce --only 02 ''": "only is empty",
+    "reproduce --seeds ''": "seeds is empty",
+    "pretrain --corpus ''": "corpus is empty",
+    "pretrain --corpus ' '": "corpus is empty",
+    "embed '' --encoder e --out t": "files is empty",
+    "embed a.wav --encoder '' --out t": "encoder is empty",
+    "embed a.wav --encoder e --out ''": "out is empty",
+    "export e --out ''": "out is empty",
+    "card --out ''": "out is empty",
+    "check ''": "folder is empty",
     "reproduce --fast": "unrecognized arguments: --fast",
     "prepare fsdd": "no data root is given",
     "prepare fsdd --workers two": "'two' is no whole number from 1 on",
@@ -80,7 +96,7 @@ def test_bad_input_is_one_sentence_before_any_work(words, monkeypatch, capsys, t
     monkeypatch.setenv("ASG_RUNS", str(tmp_path))
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(build, "reproduce", lambda *rest, **more: pytest.fail("nothing may run"))
-    assert status_of(words.split()) == 2
+    assert status_of(shlex.split(words)) == 2
     said, error = capsys.readouterr()
     assert REFUSED[words] in error and error.startswith("asglib: ")
     assert said == "" and len(error.splitlines()) == 1 and os.listdir(tmp_path) == []

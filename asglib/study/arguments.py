@@ -18,6 +18,15 @@ class Refused(argparse.ArgumentTypeError, ValueError):
 
 
 class Parser(argparse.ArgumentParser):
+    def parse_args(self, *given):
+        """The options; an empty value, of a variable that a shell does not know, is refused."""
+        options = super().parse_args(*given)
+        for name, value in vars(options).items():
+            words = value if isinstance(value, list) else [value]
+            if any(isinstance(word, str) and not word.strip() for word in words):
+                self.error(f"{name} is empty: give it a value or leave it out")
+        return options
+
     def error(self, message: str):
         self.exit(2, f"asglib: {message.rstrip('.')}; see {self.prog} --help.\n")
 
