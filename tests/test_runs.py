@@ -371,10 +371,10 @@ def test_a_killed_batch_ends_as_if_it_had_not_been(study, elsewhere, step):
 
 
 @contextmanager
-def small_disk():
-    """No file may grow beyond 300 kB."""
+def small_disk(size=300_000):
+    """No file may grow beyond so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
@@ -393,6 +393,16 @@ def test_a_full_disk_leaves_nothing_half_written(made, elsewhere):
     assert not [name for name in left if "safetensors" in name or name.endswith(".f32")]
     network, record = runs.trained(TINY, elsewhere)
     assert same_bits(network, made[0]) and essence(record) == essence(made[1])
+
+
+def test_a_full_disk_at_a_checkpoint_is_told_with_its_file(study, tmp_path, always_saved):
+    shutil.copytree(study.cache, tmp_path / "runs/cache")
+    here = Workspace(None, tmp_path / "runs")
+    read = corpus.load("toy-a", here)
+    read.clips(read.rows[read.rows.split == "train"])
+    with small_disk(), pytest.raises(OSError, match="make room: .*/checkpoint.pt'$"):
+        runs.trained(TINY, here)
+    assert not list(here.runs.rglob("*checkpoint.pt"))
 
 
 def test_an_untrained_encoder_is_a_run_of_no_steps(study):

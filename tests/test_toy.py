@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+from test_runs import small_disk
 
 from asglib.adversaries import flip_time
 from asglib.config import Frontend
@@ -112,6 +113,23 @@ def test_what_is_there_is_not_written_again(built):
     assert all(
         (folder / path).stat().st_mtime_ns == time for path, time in kept.items() if path != missing
     )
+
+
+def test_the_bytes_are_those_that_libsndfile_writes_itself(built, tmp_path):
+    """Names of runs contain their sums."""
+    (folder, _), (index, _) = built
+    names = [index.loc[5, factor] for factor in FACTORS]
+    ids = {f: index.attrs["classes"][f].index(name) for f, name in zip(FACTORS, names)}
+    corpus = sorted(toy.CORPORA).index("toy-a")
+    wave = toy.clip(ids, np.random.default_rng((corpus, False, 5)), toy.CORPORA["toy-a"])
+    soundfile.write(tmp_path / "a.flac", wave, 16_000, "PCM_16", format="FLAC")
+    assert (folder / index.path[5]).read_bytes() == (tmp_path / "a.flac").read_bytes()
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_none(tmp_path):
+    with small_disk(5_000), pytest.raises(OSError, match="make room: .*toy-a/train/0000.flac"):
+        toy.build(tmp_path / "toy-a")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 # --- what the factors are -------------------------------------------------------------------------

@@ -6,8 +6,10 @@ file is made again like one whose content is damaged.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -53,6 +55,17 @@ def clear_folder(path: Path) -> None:
     """Sets aside what stands where a folder belongs."""
     if os.path.lexists(path) and not path.is_dir():
         _set_aside(path, "folder")
+
+
+@contextmanager
+def told_when_full(path: Path):
+    """OSError with the file where torch.save finds no room and says "unexpected pos 576 vs 534"."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "inline_container" not in str(error) or "Reader" in str(error):
+            raise
+        raise OSError(errno.ENOSPC, "it cannot be written; make room", str(path)) from None
 
 
 def _readable(path: Path) -> bool:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
 from asglib import audio
-from asglib.data.listing import counted
 from asglib.data.fetch import DownloadError
+from asglib.data.listing import counted
 from asglib.data.sets import DATASETS
+from asglib.data.sound import write_sound
 from asglib.files import write_atomically
 
 RECIPES = Path(__file__).with_name("recipes.csv.gz")  # set, path, source, version, offset, ...
@@ -136,5 +136,4 @@ def cut(source: Path, target: Path, offset: float, seconds: float) -> None:
         there = f"{len(wave) / audio.RATE:.2f} s from {offset:.2f} s on"
         raise DownloadError(f"{source}: has {there}, {seconds:.2f} belong there; fetch it again.")
     wave = wave * np.float32(min(1, PEAK / max(np.abs(wave).max(), 1e-9)))
-    how = {"format": "OGG", "subtype": "VORBIS", "compression_level": SMALLEST}
-    write_atomically(target, lambda out: soundfile.write(out, wave, audio.RATE, **how))
+    write_sound(target, wave, format="OGG", subtype="VORBIS", compression_level=SMALLEST)

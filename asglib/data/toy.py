@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from asglib.files import write_atomically
+from asglib.data.sound import write_sound
 
 RATE = 16_000  # Hz
 CLIP_SECONDS = 0.8
@@ -140,11 +139,6 @@ def build(folder: Path) -> pd.DataFrame:
             ids = {key: names.index(getattr(row, key)) for key, names in classes.items()}
             rng = np.random.default_rng((corpus, row.split == "test", number))
             make = scene if folder.name == SCENES else clip
-            _write(folder / row.path, make(ids, rng, classes["pattern"]))
+            wave = make(ids, rng, classes["pattern"])
+            write_sound(folder / row.path, wave, format="FLAC", subtype="PCM_16")
     return index
-
-
-def _write(path: Path, wave: np.ndarray) -> None:
-    write_atomically(
-        path, lambda out: soundfile.write(str(out), wave, RATE, "PCM_16", format="FLAC")
-    )

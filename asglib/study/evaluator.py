@@ -15,7 +15,7 @@ from asglib.config import SENSITIVITY, Evaluation, Pretraining
 from asglib.data.clips import Clips
 from asglib.data.corpus import Corpus
 from asglib.data.index import DATASETS, DataError
-from asglib.data.places import clear, locked
+from asglib.data.places import clear, locked, told_when_full
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.study import embedded, names, runs, systems
@@ -156,15 +156,17 @@ class Evaluator:
         clear(folder / "checkpoint.pt")
         frames = task.samples // config.frontend.hop
         precision = processes.precision(self.pretraining.precision, self.device, frames)
-        return fine_tuning.fine_tuned(
-            self.trained(config.after)[0],
-            task,
-            config.training,
-            config.seed,
-            folder / "checkpoint.pt",
-            runs.machine(self.workspace, folder, config.training.batch, self.tell),
-            precision == "bf16",
-        )
+        network, _ = self.trained(config.after)
+        with told_when_full(folder / "checkpoint.pt"):
+            return fine_tuning.fine_tuned(
+                network,
+                task,
+                config.training,
+                config.seed,
+                folder / "checkpoint.pt",
+                runs.machine(self.workspace, folder, config.training.batch, self.tell),
+                precision == "bf16",
+            )
 
     def _forget(self, folder: Path) -> None:
         """Makes room: embeddings on disk are those of one evaluation."""

@@ -23,7 +23,7 @@ from asglib.config import Evaluation, Pretraining, as_dict, kept, need
 from asglib.data import rirs
 from asglib.data.corpus import load
 from asglib.data.index import DataError
-from asglib.data.places import clear, load_checked, locked, save_checked
+from asglib.data.places import clear, load_checked, locked, save_checked, told_when_full
 from asglib.data.workspace import Workspace
 from asglib.encoder import Encoder
 from asglib.processes import Machine
@@ -162,15 +162,16 @@ def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> Non
     how = machine(workspace, folder, config.batch * settings.views, tell)
     by_compiler = compiles(config, workspace)
     clear(folder / "checkpoint.pt")
-    method, log = training.pretrain(
-        replace(config, settings=compiled(settings)) if by_compiler else config,
-        clips,
-        folder / "checkpoint.pt",
-        replace(how, keep=partial(_keep, folder, kept(config.epochs))),
-        labels,
-        classes,
-        None if bank is None else torch.from_numpy(bank),
-    )
+    with told_when_full(folder / "checkpoint.pt"):
+        method, log = training.pretrain(
+            replace(config, settings=compiled(settings)) if by_compiler else config,
+            clips,
+            folder / "checkpoint.pt",
+            replace(how, keep=partial(_keep, folder, kept(config.epochs))),
+            labels,
+            classes,
+            None if bank is None else torch.from_numpy(bank),
+        )
     if processes.rank_and_world()[0]:
         return  # the first process writes
     network = method.encoder
