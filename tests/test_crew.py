@@ -294,7 +294,18 @@ def test_each_gpu_is_a_place_that_sees_no_other(monkeypatch):
     two = {f"GPU {gpu}": {"CUDA_VISIBLE_DEVICES": gpu} for gpu in "25"}
     assert cluster.places("cuda") == two
     assert cluster.places("cuda:1") == {"GPU 5": {"CUDA_VISIBLE_DEVICES": "5"}}
-    assert len(cluster.places("cpu")) == os.cpu_count()
+    assert len(cluster.places("cpu")) == len(os.sched_getaffinity(0))
+
+
+def test_a_part_of_the_cores_is_all_that_there_is(monkeypatch):
+    """As Slurm, taskset and containers give it; a system that does not say it has them all."""
+    monkeypatch.setenv("ASG_DEVICE", "cuda")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {2, 3, 6, 7})
+    assert len(cluster.places("cpu")) == 4 and len(cluster.places("cpu", 2)) == 2
+    assert Workspace.here().workers == 3  # beside the process that they read audio for
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert len(cluster.places("cpu")) == 6 and Workspace.here().workers == 5
 
 
 def test_no_time_is_foretold_before_a_run_has_ended(workspace, monkeypatch):

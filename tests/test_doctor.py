@@ -1,5 +1,6 @@
 """The machine and all data sets at a glance."""
 
+import os
 import shutil
 
 import pytest
@@ -28,6 +29,7 @@ def test_doctor_shows_every_set_and_the_machine(tmp_path):
     text = "\n".join(said)
     for word in ("python: ", "torch: ", "cuda: ", "cores: ", "memory: ", "disk: "):
         assert word in text, word
+    assert f"cores: {len(os.sched_getaffinity(0))} of {os.cpu_count()}" in said
     assert index.DATASETS["voxceleb1"].obtain in text
     soundfile.write(tree / "audio/1-1001-A-0.wav", tone(2.0), 44_100)
     stale = doctor.doctor(root, cache, said.append).loc["esc50"]

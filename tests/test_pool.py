@@ -186,7 +186,7 @@ def test_runs_share_the_cores_for_the_processes_that_read_audio(wanted, tmp_path
             return {}
 
     monkeypatch.setattr(pool, "Crew", NoCrew)
-    monkeypatch.setattr(pool.os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6))
     two = [wanted["direction"], wanted["spectrogram"]]
     pool.computed(two, Workspace(None, tmp_path, workers=8), 2, lambda line: None)
     pool.computed(two, Workspace(None, tmp_path), 2, lambda line: None)

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from asglib.data import index, listing
+from asglib.data.cores import cores
 from asglib.data.prepare import read_report
 
 SHOWN = ["state", "found", "published", "missing", "hours", "GB"]
@@ -46,7 +47,7 @@ def machine(cache: Path) -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cuda": f"{torch.version.cuda}, {', '.join(gpus)}" if gpus else "no GPU that torch can use",
-        "cores": str(os.cpu_count()),
+        "cores": f"{cores()} of {os.cpu_count()}",
         "memory": f"{memory / 1e9:.0f} GB",
         "disk": f"{shutil.disk_usage(folder).free / 1e9:.0f} GB free in {folder}",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from asglib import audio
 from asglib.data import content, listing, places
 from asglib.data.containers import cut_off
+from asglib.data.cores import cores
 
 DEFECTS = ("undecodable", "truncated", "too_short", "too_loud", "silent")
 SHORTEST = 0.1  # s: fewer than ten STFT frames of 10 ms, D34
@@ -119,7 +119,7 @@ def each(task: Callable, items: list, workers: int | None, what: str) -> Iterato
     """
     pause = 0.5 if sys.stderr.isatty() else 60
     bar = tqdm(total=len(items), desc=what, unit="file", leave=False, mininterval=pause)
-    with bar, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with bar, ThreadPoolExecutor(workers or cores()) as pool:
         for first in range(0, len(items), BLOCK):
             for result in pool.map(task, items[first : first + BLOCK]):
                 bar.update()

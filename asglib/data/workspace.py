@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from asglib.data.cores import cores
+
 # of this clone, wherever a command or a notebook's kernel is started
 RUNS = Path(__file__).parents[2] / "runs"
 
@@ -46,7 +48,7 @@ class Workspace:
         """
         data = os.environ.get("ASG_DATA")
         device = os.environ.get("ASG_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
-        loaders = min(8, (os.cpu_count() or 1) - 1) if device.startswith("cuda") else 0
+        loaders = min(8, cores() - 1) if device.startswith("cuda") else 0
         found = cls(
             data=Path(data) if data else None,
             runs=Path(os.environ.get("ASG_RUNS", RUNS)),

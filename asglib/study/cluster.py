@@ -15,6 +15,7 @@ from subprocess import TimeoutExpired
 import dask
 from distributed import Client, LocalCluster
 
+from asglib.data.cores import cores
 from asglib.study import children, worker
 
 ANSWER = 10  # seconds in which a scheduler answers
@@ -33,7 +34,7 @@ def places(device: str, processes: int = 1) -> dict[str, dict[str, str]]:
     """Where workers run, and the environment that keeps them there: GPUs or cores, `processes` of
     them for each."""
     if device == "cpu":
-        count = max(1, (os.cpu_count() or 1) // processes)
+        count = max(1, cores() // processes)
         return {f"process {number}": {} for number in range(count)}
     import torch  # which takes seconds
 

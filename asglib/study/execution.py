@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 
+from asglib.data.cores import cores
 from asglib.data.workspace import RUNS
 from asglib.study import children, report
 from asglib.study.cluster import StudyError
@@ -66,7 +67,7 @@ def start(
         "autosave_cell_every": 30,
         "extra_arguments": ["--ext=asglib.study.children"],  # the kernel dies with papermill
     }
-    threads = max(1, (os.cpu_count() or 1) // AT_ONCE)
+    threads = max(1, cores() // AT_ONCE)
     environment = environment | {
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         "ASG_STATUS": f"{base}.status",

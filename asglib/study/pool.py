@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 
 from asglib.config import Evaluation, Pretraining
+from asglib.data.cores import cores
 from asglib.data.corpus import load
 from asglib.data.index import DataError
 from asglib.data.places import clear_folder
@@ -81,7 +82,7 @@ def _compute(
     there = len(places(workspace.device, workspace.processes))
     size = workers or int(os.environ.get("ASG_WORKERS", there))
     size = min(size, len(jobs))
-    loaders = min(workspace.workers, max(1, (os.cpu_count() or 1) // size))
+    loaders = min(workspace.workers, max(1, cores() // size))
     workspace = replace(workspace, workers=loaders)
     check_loaders([run for job in jobs for run in job.runs], workspace, size)
     return Crew(compute, jobs, workspace, size).finish(progress)
