@@ -1,14 +1,19 @@
 """The plan of a study before it runs: what can run, what is left out and for want of what."""
 
+import re
 from dataclasses import replace
 
 import pytest
 import rehearsal_trees
+import torch.nn.functional as F
+from torch import nn
 
+from asglib import networks
 from asglib.data.workspace import Workspace
 from asglib.encoder import build
 from asglib.methods import METHODS
-from asglib.study import costs, forecast, plans, pool
+from asglib.methods.contract import change
+from asglib.study import costs, footprint, forecast, plans, pool
 from asglib.study.profiles import PAPER, REHEARSAL
 from asglib.study.runs import run_name
 
@@ -104,7 +109,7 @@ def test_where_records_are_published_their_time_is_told(workspace):
 
 def test_the_largest_step_of_each_encoder_is_told_with_its_bytes(monkeypatch):
     sizes = {"ASG": (3 * 2**30, 2**30), "COLA": (2**30, 2**30)}
-    monkeypatch.setattr(forecast.memory, "forecast", lambda run, amp: sizes[run.method])
+    monkeypatch.setattr(forecast.footprint, "forecast", lambda run: sizes[run.method])
     runs = [
         plans.evaluations(PAPER, method, ("esc50/sound",))[0] for method in ("NONE", "ASG", "COLA")
     ]
@@ -112,6 +117,39 @@ def test_the_largest_step_of_each_encoder_is_told_with_its_bytes(monkeypatch):
         "resnet50: a step of ASG, batch 512, keeps 3.0 GiB, 1.0 GiB where it is recomputed",
         "efficientnet_b0: a step of COLA, batch 128, keeps 1.0 GiB",
     ]
+
+
+def test_bytes_of_normalised_frames_by_hand():
+    """On a GPU: bf16 into the convolution; fp32 into the normalisation and into the activation."""
+
+    class Frames(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = networks.FrameLayer(1, 4, 1, 1, F.silu)
+
+        def forward(self, batch, generator):
+            return self.layer(batch.crops).sum()
+
+    weights, moments = 2 * 4, 4 * 2 * 3 * 1_000
+    wanted = 2 * 3 * 1_000 + weights + 4 * 3 * 4_000 + moments + 4 * 3 * 4_000
+    assert footprint.kept(Frames(), 3, 1_000) == wanted
+
+
+@pytest.mark.parametrize(("epsilon", "passes"), [(None, 1), (-55.0, 2)])
+def test_the_bytes_of_cpc_are_those_of_a_gpu_and_of_its_loss_too(epsilon, passes):
+    """By hand: 10 bytes for each number that a layer makes, and in each of eight tasks 46 for each
+    of a context's: 116 GiB, where the network alone, as a CPU computes it, keeps 69. The adversary
+    has latents and a loss of its own, and no contexts."""
+    latents = [160_000]
+    for kernel, stride in zip(networks.Cpc.KERNELS, networks.Cpc.STRIDES):
+        latents.append((latents[-1] - kernel) // stride + 1)
+    made = passes * sum(latents[1:]) + 2 * 12 * latents[-1]  # by nine layers, and two contexts
+    wanted = 256 * 512 * (10 * made + passes * 8 * 46 * latents[-1])
+    asked = plans.evaluations(PAPER, "CPC", ("esc50/sound",))[0]
+    run = replace(asked.pretraining, settings=change(METHODS["CPC"], epsilon_db=epsilon))
+    said = forecast.memory_of([replace(asked, pretraining=run)])
+    found = re.fullmatch(r"cpc: a step of CPC, batch 256, keeps ([\d.]+) GiB", said)
+    assert float(found[1]) * 2**30 == pytest.approx(wanted, rel=0.02)
 
 
 def test_validation_clips_cost_nothing(workspace, monkeypatch):

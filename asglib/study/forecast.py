@@ -8,14 +8,13 @@ from functools import cache
 import pandas as pd
 import torch
 
-from asglib import memory
 from asglib.audio import RATE
 from asglib.config import Evaluation, Pretraining, kept
 from asglib.data.clips import CACHE_LIMIT
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
 from asglib.networks import NETWORKS
-from asglib.study import costs, pool
+from asglib.study import costs, footprint, pool
 from asglib.study.runs import record_of, run_name
 from asglib.study.worker import Run
 
@@ -110,14 +109,14 @@ def states(tables: dict[str, pd.DataFrame]) -> str:
 
 
 def memory_of(evaluations: list[Evaluation]) -> str:
-    """A line an encoder: the bytes that its largest step keeps, plain and recomputing, in bf16."""
+    """A line an encoder: the bytes that its largest step keeps on a GPU, plain and recomputing."""
     largest: dict[str, Pretraining] = {}
     for run in dict.fromkeys(e.pretraining for e in evaluations if e.pretraining):
         if run.epochs and _samples(run) > _samples(largest.get(run.encoder)):
             largest[run.encoder] = run
     lines = []
     for name, run in largest.items():
-        plain, recomputed = (f"{size / 2**30:.1f} GiB" for size in memory.forecast(run, True))
+        plain, recomputed = (f"{size / 2**30:.1f} GiB" for size in footprint.forecast(run))
         again = f", {recomputed} where it is recomputed" if recomputed != plain else ""
         lines.append(f"{name}: a step of {run.method}, batch {run.batch}, keeps {plain}{again}")
     return "\n".join(lines)
