@@ -21,6 +21,7 @@ from asglib.data.workspace import Workspace
 from asglib.study import costs, plans, pool, runs
 from asglib.study.cluster import StudyError
 from asglib.study.profiles import PAPER
+from asglib.study.worker import Unfit
 
 ROOT = Path(__file__).parents[1]
 FIRST = "ASG linear on toy-a/direction, frozen, seed 0"
@@ -191,6 +192,24 @@ def test_runs_share_the_cores_for_the_processes_that_read_audio(wanted, tmp_path
     pool.computed(two, Workspace(None, tmp_path, workers=8), 2, lambda line: None)
     pool.computed(two, Workspace(None, tmp_path), 2, lambda line: None)
     assert seen == [(3, 2), (0, 2)]
+
+
+@pytest.mark.parametrize(("device", "processes"), [("cuda", 1), ("cuda", 2), ("cpu", 2)])
+def test_a_command_whose_workers_name_its_runs_otherwise_is_refused(
+    wanted, tmp_path, monkeypatch, device, processes
+):
+    """On CPUs the number of processes is in a run's name: a head node would never find it."""
+    monkeypatch.setenv("ASG_DEVICE", device)  # of the node of the workers
+    monkeypatch.setattr(pool, "compute", lambda runs, workspace, tell: workspace.device)
+    run = wanted["direction"].pretraining
+    head = Workspace(None, tmp_path, processes=processes)
+    names = {runs.run_name(run, where) for where in (head, replace(head, device=device))}
+    if len(names) == 1:
+        assert pool.compute_there([run], head, print) == device
+        return
+    told = "on cpu and its workers on cuda, where a run of 2 processes has another name"
+    with pytest.raises(Unfit, match=told):
+        pool.compute_there([run], head, print)
 
 
 def test_a_long_tmpdir_is_no_matter_without_loaders(workspace, wanted, tmp_path, monkeypatch):

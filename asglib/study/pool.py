@@ -23,7 +23,7 @@ from asglib.study.costs import check_loaders, cost
 from asglib.study.crew import Crew, Job
 from asglib.study.evaluator import Evaluator
 from asglib.study.runs import is_trained, record_of, run_name
-from asglib.study.worker import Run
+from asglib.study.worker import Run, Unfit
 
 
 def failure(missing: list[Evaluation], wanted: int, errors: dict[Evaluation, str]) -> str:
@@ -123,7 +123,15 @@ def compute(
 def compute_there(runs: list[Run], workspace: Workspace, tell: Callable[[dict], object]):
     """`compute` on another machine, whose GPU and cores are not those of the command's."""
     same = {name: getattr(workspace, name) for name in ("data", "runs", "processes", "compiled")}
-    return compute(runs, Workspace.here(**same), tell)
+    here = Workspace.here(**same)
+    both = [place.device.partition(":")[0] for place in (workspace, here)]
+    if workspace.processes > 1 and len(set(both)) > 1:
+        raise Unfit(
+            f"this command is on {both[0]} and its workers on {both[1]}, where a run of "
+            f"{workspace.processes} processes has another name (D16): start the command on a node "
+            "of the workers' kind, or leave out --processes"
+        )
+    return compute(runs, here, tell)
 
 
 def _error(step: Callable[[], object]) -> str | None:
