@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from torch.backends import cudnn
 
 from asglib import audio
 from asglib.audio import RATE
@@ -118,7 +119,8 @@ def _make(table: Path, files: Recordings, network: Encoder, device: str, about: 
     try:
         if _bad(table, about["key"]) is None:
             own = copy.deepcopy(network).to(device).eval()  # the caller's stays as it is
-            files.embed(own, torch.device(device))
+            with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):  # D8
+                files.embed(own, torch.device(device))
         if _bad(table, about["key"]) is None:  # again: another command may have made one meanwhile
             _publish(table, files, about)
         shutil.rmtree(files.folder)

@@ -16,6 +16,7 @@ import soundfile
 import torch
 from conftest import CPU, ROOT, broken_files, clips_of, noise, same_bits, tone, write
 from test_corruptions import no_right_to_read_all
+from torch.backends import cudnn
 
 import asglib
 from asglib import evaluation, files, hear, recordings
@@ -290,6 +291,20 @@ def test_one_file_is_that_file_alone(kind, encoder, tmp_path, monkeypatch):
     for name in ("a.wav", "b.wav"):
         write(tmp_path / name, tone(440, 0.5))
     assert embed(kind("a.wav"), encoder).path.tolist() == ["a.wav"]
+
+
+def test_a_gpu_rounds_as_in_an_evaluation_and_is_left_as_it_was(encoder, folder):
+    """Where these flags differ its bits do; the process is the caller's."""
+    used, own = [], copy.deepcopy(encoder)
+
+    def flags():
+        return cudnn.enabled, cudnn.deterministic, cudnn.allow_tf32
+
+    own.network.register_forward_hook(lambda *_: used.append(flags()))
+    with cudnn.flags(enabled=True, deterministic=False, allow_tf32=True):
+        embed([folder / "31.wav"], own)
+        assert flags() == (True, False, True)
+    assert used and set(used) == {(True, True, False)}
 
 
 def test_the_encoder_stays_as_it_is(encoder, folder):

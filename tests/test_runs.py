@@ -14,6 +14,7 @@ import ranks
 import torch
 from conftest import QUICK, ROOT, TINY, asked, damage, essence, same_bits, write
 from digits import digits, recording
+from torch.backends import cudnn
 
 from asglib import config, encoder
 from asglib.config import SENSITIVITY, Downstream, Evaluation, Frontend, Positives, Pretraining
@@ -22,7 +23,7 @@ from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS
 from asglib.methods.contract import change
-from asglib.study import identity, names, plans, runs
+from asglib.study import embedded, identity, names, plans, runs
 from asglib.study.evaluator import Evaluator
 from asglib.study.profiles import SMOKE
 
@@ -266,6 +267,29 @@ def test_runs_are_the_clones_wherever_a_kernel_is_started(tmp_path, monkeypatch)
     assert Workspace.here().runs == ROOT / "runs" == Workspace().runs
     monkeypatch.setenv("ASG_RUNS", "elsewhere")
     assert Workspace.here().runs == tmp_path / "elsewhere"
+
+
+def test_arithmetic_is_settled_wherever_a_run_is_computed(study, monkeypatch):
+    """In a command and in a notebook's kernel as in a worker; what is called fp32 is no TF32."""
+    found = []
+
+    def seen(step):
+        def spied(*given):
+            found.append((cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32))
+            return step(*given)
+
+        return spied
+
+    monkeypatch.setattr(runs.training, "pretrain", seen(runs.training.pretrain))
+    monkeypatch.setattr(embedded, "embed", seen(embedded.embed))
+    config = replace(TINY, seed=5, epochs=1)
+    threads = torch.get_num_threads()
+    asked_of = asked(pretraining=config)
+    for compute in (runs.trained, lambda *of: Evaluator(*of)(asked_of)):
+        with cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=True):
+            compute(config, study)
+    assert found == [(True, False, False)] * 2
+    assert torch.get_num_threads() == threads
 
 
 # --- records and damage --------------------------------------------------------------------------

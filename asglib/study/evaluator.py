@@ -60,6 +60,7 @@ class Evaluator:
         return record
 
     def _evaluate(self, config: Evaluation, folder: Path) -> dict:
+        runs.settle()
         network, before = self.trained(config.after)
         self.tell({"run": folder.name})
         began = time.monotonic()

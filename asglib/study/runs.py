@@ -148,7 +148,14 @@ def machine(
     return Machine(torch.device(workspace.device), workspace.workers, lambda row: tell(row | told))
 
 
+def settle() -> None:
+    """The same arithmetic wherever a run is computed: in a worker, a command, a notebook."""
+    processes.settle()
+    torch.backends.cudnn.allow_tf32 = False  # torch convolves in TF32 what should be fp32, D8
+
+
 def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> None:
+    settle()
     began, device = time.monotonic(), torch.device(workspace.device)
     corpus = load(config.corpus, workspace)
     rows = corpus.rows[corpus.rows.split == "train"]
