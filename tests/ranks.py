@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,7 @@ from torch import nn
 
 from asglib import processes, training
 from asglib.batches import Batches
+from asglib.config import ConfigError
 from asglib.loss import nt_xent
 from asglib.processes import Machine
 
@@ -139,6 +141,17 @@ def trained(rank, config, workspace):
 
     network, record = runs.trained(config, workspace)
     return network.state_dict(), record, runs.run_name(config, workspace)
+
+
+def alike(rank, config, free):
+    """What the check says in a process on whose GPU so many bytes are free; None: nothing."""
+    from asglib.study import shares
+
+    torch.cuda.mem_get_info = lambda device: (free[rank], 80 * 2**30)
+    try:
+        return shares.check_alike(config, SimpleNamespace(type="cuda"))
+    except ConfigError as error:
+        return str(error)
 
 
 # --- one that is killed --------------------------------------------------------------------------

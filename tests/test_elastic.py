@@ -10,7 +10,7 @@ import ranks
 import torch
 from conftest import TINY, asked, essence
 
-from asglib import networks
+from asglib import memory, networks
 from asglib.config import ConfigError
 from asglib.data.workspace import Workspace
 from asglib.study import cluster, elastic, pool, runs
@@ -102,3 +102,30 @@ def test_a_network_that_cannot_be_shared_is_trained_by_one_process(tmp_path, mon
     monkeypatch.setattr(elastic, "together", None)  # called, it would raise
     _, record = shared(tmp_path)
     assert record["processes"] == 1
+
+
+def test_gpus_of_which_only_some_would_recompute_are_refused_in_every_process(tmp_path):
+    """They would take batch normalisation's sums together a different number of times."""
+    config = replace(CONFIG, precision="fp32")
+    half = memory.forecast(config, False)[0] / 2  # of each of two processes
+    least = round(half / memory.USED)
+    much, little = 1.01 * least, 0.99 * least
+
+    def said(name, *free):
+        folder = tmp_path / name
+        folder.mkdir()
+        return ranks.together(ranks.alike, folder, 2, config, free)
+
+    assert said("room", much, 2 * much) == said("none", little, little / 2) == [None, None]
+    refused = said("some", much, little)
+    assert refused[0] == refused[1] and refused[0].startswith("ASG recomputes on GPUs with less")
+    assert "all must do the same. End what else runs on them" in refused[0]
+
+
+def test_what_is_refused_for_its_gpus_is_not_begun(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "check_alike", lambda *given: asked.append(given))
+    monkeypatch.setattr(runs.training, "pretrain", None)  # called, it raises TypeError
+    with pytest.raises(TypeError):
+        runs.trained(CONFIG, Workspace(None, tmp_path))
+    assert asked == [(CONFIG, torch.device("cpu"))]

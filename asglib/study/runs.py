@@ -33,6 +33,7 @@ from asglib.study.compiled import compiled
 from asglib.study.names import code_of, compiles, run_name
 from asglib.study.pretext import held_out
 from asglib.study.provenance import made_by
+from asglib.study.shares import check_alike
 
 RANKED = 0.36  # of CPC's positives ranked first: below, it has not left chance, 1/3
 # torch's SyncBatchNorm replaces timm's BatchNormAct2d and drops its activation
@@ -157,6 +158,7 @@ def settle() -> None:
 def _train(config: Pretraining, workspace: Workspace, folder: Path, tell) -> None:
     settle()
     began, device = time.monotonic(), torch.device(workspace.device)
+    check_alike(config, device)
     corpus = load(config.corpus, workspace)
     rows = corpus.rows[corpus.rows.split == "train"]
     clips, settings = corpus.clips(rows), config.settings
