@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import crew_tasks
 import pytest
 import tiny_study
+import torch
 from conftest import essence
 from distributed import LocalCluster
 
@@ -147,6 +148,54 @@ def test_workers_that_cannot_start_are_one_sentence(workspace, monkeypatch):
         finish(workspace, [evaluation("a")])
 
 
+def test_a_worker_that_cannot_start_is_no_worker_beside_others_that_can(
+    workspace, scheduler, monkeypatch
+):
+    """On a broken node of a cluster: the others' being there said nothing of it."""
+    with cluster.opened(scheduler, "cpu", 1, workspace.cache) as sound:
+        while not sound.size():
+            time.sleep(0.1)
+        monkeypatch.setattr(cluster, "SERVE", "raise SystemExit(3)")
+        monkeypatch.setattr(cluster.socket, "gethostname", lambda: "broken")
+        with cluster.opened(scheduler, "cpu", 1, workspace.cache) as broken:
+            deadline = time.monotonic() + 60
+            with pytest.raises(cluster.StudyError, match="workers end as they start"):
+                while time.monotonic() < deadline:
+                    broken.size()
+                    time.sleep(0.1)
+
+
+def test_workers_with_gpus_share_the_cores_and_have_names_of_their_own(monkeypatch, scheduler):
+    """Two jobs of a cluster on one machine, each with two GPUs that it calls 0 and 1."""
+    environments, names = [], []
+
+    def start(code, address, name, folder, environment):
+        names.append(name)
+        environments.append(environment)
+        return SimpleNamespace(poll=lambda: None)
+
+    monkeypatch.setattr(cluster.children, "start", start)
+    monkeypatch.setattr(cluster, "cores", lambda: 12)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("ASG_LOADERS", raising=False)
+    for job in (101, 102):
+        monkeypatch.setattr(cluster.os, "getpid", lambda job=job: job)
+        cluster.Team(scheduler).hire("cuda", None, Path("work"), 1)
+    assert len(set(names)) == 4 and [e["ASG_LOADERS"] for e in environments] == ["6"] * 4
+    assert [e["CUDA_VISIBLE_DEVICES"] for e in environments] == ["0", "1"] * 2
+    cluster.Team(scheduler).hire("cuda", 4, Path("work"), 2)
+    assert environments[-1]["ASG_LOADERS"] == "1", "each of two processes has as many"
+    monkeypatch.setenv("ASG_LOADERS", "0")
+    cluster.Team(scheduler).hire("cuda", None, Path("work"), 1)
+    assert environments[-1]["ASG_LOADERS"] == "0", "the user's own number stays"
+
+
+@pytest.fixture
+def scheduler():
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made:
+        yield made.scheduler_address
+
+
 def test_a_killed_run_is_resumed_and_every_record_is_that_of_a_plain_run(
     workspace, tmp_path, started, monkeypatch
 ):
@@ -164,12 +213,6 @@ def test_a_killed_run_is_resumed_and_every_record_is_that_of_a_plain_run(
             if e.pretraining == encoder:
                 assert essence(records[e]) == essence(evaluator(e))
         assert essence(runs.record_of(encoder, there)) == essence(runs.record_of(encoder, plain))
-
-
-@pytest.fixture
-def scheduler():
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as made:
-        yield made.scheduler_address
 
 
 @pytest.fixture

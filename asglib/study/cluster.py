@@ -20,6 +20,7 @@ from asglib.study import children, worker
 
 ANSWER = 10  # seconds in which a scheduler answers
 VAIN = 3  # starts of a worker in vain, after which something must be wrong
+LOADERS = 8  # processes at most that read audio for one run
 SERVE = "import sys; from asglib.study import worker; worker.serve(*sys.argv[1:])"
 # a killed job is tried again alone, by the crew; a laptop may sleep
 OWN = {"distributed.scheduler.allowed-failures": 0, "distributed.scheduler.worker-ttl": None}
@@ -60,17 +61,26 @@ class Team:
                 f"no scheduler answers at {address!r} within {ANSWER} s ({type(error).__name__}): "
                 "start one there (dask scheduler), or give no address to use this machine alone."
             ) from None
-        self.address, self.words, self.vain = address, {}, 0
+        self.address, self.words = address, {}
+        self.vain = {}  # by worker: its deaths since the scheduler last saw it
         self.processes, self.ended = {}, {}  # of each place: the process, how the last one ended
 
     def hire(self, device: str, size: int | None, folder: Path, processes: int) -> None:
-        """`size` workers (None: one a place), with their files in `folder`."""
+        """`size` workers (None: one a place), with their files in `folder`.
+
+        Those with GPUs share this machine's cores to read audio. Their names tell this process
+        from others here: two jobs of a cluster may each call their GPU the first one.
+        """
         there = list(places(device, processes).items())
-        for number in range(size or len(there)):
+        count, own = size or len(there), {}
+        if device != "cpu":
+            share = max(1, min(LOADERS, cores() // (count * processes)))
+            own = {"ASG_LOADERS": os.environ.get("ASG_LOADERS", str(share))}
+        for number in range(count):
             place, pinned = there[number % len(there)]
             again = f", {number // len(there) + 1}" if number >= len(there) else ""
-            name = f"{socket.gethostname()} {place}{again}"
-            self.words[name] = [SERVE, self.address, name, str(folder)], pinned
+            name = f"{socket.gethostname()}-{os.getpid()} {place}{again}"
+            self.words[name] = [SERVE, self.address, name, str(folder)], own | pinned
             self._start(name)
 
     def _start(self, name: str) -> None:
@@ -84,8 +94,9 @@ class Team:
                 children.end([process])  # and what it has started itself
                 status = process.returncode
                 how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-                self.ended[name], self.vain = how, self.vain + 1
-                if self.vain > VAIN * len(self.processes):
+                self.ended[name] = how
+                self.vain[name] = self.vain.get(name, 0) + 1
+                if self.vain[name] > VAIN:
                     raise StudyError(f"workers end as they start, the last by {how}.")
                 self._start(name)
 
@@ -94,9 +105,11 @@ class Team:
         self.tend()
         try:
             seen = len(self.client.nthreads())
-        except (OSError, RuntimeError):
+            known = self.client.scheduler_info(n_workers=-1)["workers"] if self.vain else {}
+        except (KeyError, OSError, RuntimeError):
             raise StudyError(f"the scheduler at {self.address} has gone.") from None
-        self.vain = 0 if seen else self.vain
+        for one in known.values():
+            self.vain.pop(one["name"], None)
         return seen
 
     def end_of(self, name: str) -> str:
