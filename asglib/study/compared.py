@@ -13,7 +13,7 @@ from asglib.study.verdicts import READ
 BESIDE = ("NONE", "ASG")  # of this study's own paper: what the same clips are worth to them
 LEVELS = (*BESIDE, "spectrogram")
 METRIC = "percent of each task's metric"
-Differences = tuple[pd.DataFrame, pd.DataFrame]  # cells and dots of study.tables
+Numbers = tuple[pd.DataFrame, pd.DataFrame]  # cells and dots of study.tables
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,17 @@ class Compared:
 
     @property
     def methods(self) -> list[str]:
+        """The paper's systems, its plain one first, and those of BESIDE."""
         return [*self.runs.profile.compared[self.runs.paper], *BESIDE]
 
     @property
     def systems(self) -> dict[str, dict]:
+        """By label, which records are of each: controls first."""
         return rows.systems_of(self.runs.profile, self.runs.paper)
 
     @property
     def tasks(self) -> tuple[str, ...]:
+        """The columns, "set/task"."""
         return self.runs.profile.tasks_of(self.runs.paper)
 
     @property
@@ -41,26 +44,29 @@ class Compared:
 
     @property
     def collapsed(self) -> str:
+        """Which pretrainings collapsed, in a sentence."""
         return trainings.collapsed(self.pretrainings, self.methods)
 
     @cached_property
-    def frozen(self) -> Differences:
+    def frozen(self) -> Numbers:
+        """Each system on each task, in percent."""
         return tables.scores(self.runs.table, self.systems, self.tasks)
 
     @cached_property
-    def gains(self) -> Differences:
-        """Each system - the same network untrained."""
+    def gains(self) -> Numbers:
+        """Each system - the same network untrained, in points."""
         pairs = rows.above_control(self.runs.profile, self.runs.paper)
         return tables.differences(self.runs.table, pairs, self.tasks)
 
     @cached_property
-    def changes(self) -> Differences:
-        """Each system - the paper's plain one, its first."""
+    def changes(self) -> Numbers:
+        """Each system - the paper's plain one, in points."""
         pairs = rows.above_first(self.runs.profile, self.runs.paper)
         return tables.differences(self.runs.table, pairs, self.tasks)
 
     @cached_property
     def judged(self) -> pd.DataFrame:
+        """The paper's claims with their verdicts."""
         return self.runs.judged(name=self.runs.paper)
 
     def arithmetic(self) -> None:
