@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 GRACE = 4  # seconds that a process has to clean up after SIGTERM
 PR_SET_PDEATHSIG = 1  # of prctl, in <linux/prctl.h>
-# large tensors in pages of 2 MB: a step on a CPU takes a fifth less time and has the same bits
+# large tensors in pages of 2 MB: a step on a CPU takes a tenth less time and has the same bits
 PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 STOPPED = "stopped; the same command goes on from here\n"
 
