@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -58,3 +60,11 @@ def test_no_address_of_a_package_registry_is_in_the_tree():
         if re.search("index" + r"-url|pypi\." + "org", (ROOT / path).read_text())
     ]
     assert bad == []
+
+
+def test_the_hours_of_small_are_those_that_were_timed():
+    table = pd.read_csv(ROOT / "reports/hours.csv")
+    hours = (table["runs"] * table["seconds"]).groupby(table["kind"]).sum() / 3600
+    evaluations = table.loc[table["kind"] == "evaluation", "runs"].sum()
+    told = f"{hours['pretraining']:.1f} core-hours of pretraining, {hours['evaluation']:.1f} for "
+    assert f"{told}{evaluations:,} of its evaluations" in README

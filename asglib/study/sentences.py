@@ -62,15 +62,14 @@ def side(cells: pd.DataFrame, row: str) -> str:
 def apart(cells: pd.DataFrame) -> str:
     """Which average differences "A - B" lie above zero by their intervals over seeds, which below,
     and which reach it: "above: Triplet +6.5; not told apart: SG, TemporalGap"."""
-    heaps = {"above": {}, "below": {}, "not told apart": {}}
+    alone = "not compared over seeds"
+    heaps = {"above": [], "below": [], "not told apart": [], alone: []}
     for row, cell in average(cells).iterrows():
-        where = side(cells, row).removesuffix(" from")
-        if where in heaps:
-            heaps[where][row.split(" - ")[0]] = cell["mean"]
-    parts = {where: listed(heaps[where], "{:+.1f}") for where in ("above", "below")}
-    parts["not told apart"] = ", ".join(heaps["not told apart"])
-    told = [f"{where}: {names.replace(';', ',')}" for where, names in parts.items() if names]
-    return "; ".join(told) or "not compared over seeds"
+        where, name = side(cells, row), row.split(" - ")[0]
+        size = f" {cell['mean']:+.1f}" if where in ("above", "below") else ""
+        heaps[where.removesuffix(" from").removesuffix(" with")].append(f"{name}{size}")
+    told = [f"{where}: {', '.join(names)}" for where, names in heaps.items() if names]
+    return alone if len(heaps[alone]) == len(average(cells)) else "; ".join(told)
 
 
 def by_task(cells: pd.DataFrame) -> str:
