@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from asglib.study import figures, paper, report
-from asglib.study.figures.results import VERDICTS, _in_words
+from asglib.study import figures, report
+from asglib.study.figures.results import LETTERS, VERDICTS
 
 
 def why(fig):
@@ -20,43 +20,44 @@ def why(fig):
 
 def scorecard():
     rows = [
-        ("ft-none", "FT and SF gain 2.2% and 1.3%", 2.0, 1.0, 3.0, 2.2, "reproduced"),
-        ("sf-none", "FT and SF gain 2.2% and 1.3%", -1.0, -2.0, 0.5, np.nan, "not reproduced"),
-        ("all", "ASG is better " + "on this and that " * 9, 0.5, 0.0, 1.0, np.nan, "partly"),
-        ("w2v", "it performs worse", np.nan, np.nan, np.nan, 11.6, "not tested"),
+        ("ft-none", "FT - NONE: +2.0 [+1.0, +3.0], 8 seeds", "FT - NONE = 2.2 (Average, frozen)"),
+        ("sf-none", "SF - NONE on a/b: -1.0 [-2.0, +0.5], 8 seeds", "SF - NONE = 1.3 (VC, frozen)"),
+        ("all", f"ASG - {'the longest name ' * 9}: +0.5 [+0.0, +1.0]", "ASG - it > 0 (VC, frozen)"),
+        ("text", "ASG - NONE: +0.2 [+0.1, +0.3], 8 seeds", "no number"),
+        ("w2v", "", "ASG - Wav2Vec2.0 = 11.6 (VC, frozen)"),
     ]
-    columns = ["id", "claim", "mean", "low", "high", "stated", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    numbers = {
+        "mean": [2.0, -1.0, 0.5, 0.2, np.nan],
+        "low": [1.0, -2.0, 0.0, 0.1, np.nan],
+        "high": [3.0, 0.5, 1.0, 0.3, np.nan],
+        "stated": [2.2, np.nan, np.nan, np.nan, 11.6],
+        "verdict": ["reproduced", "not reproduced", "partly", "reproduced", "not tested"],
+    }
+    return pd.DataFrame(rows, columns=["id", "ours", "paper"]).assign(**numbers)
 
 
 def test_the_claims_chart_draws_measured_claims_with_interval_and_stated_size():
     (axis,) = figures.claims_chart(scorecard()).axes
     parts = {part.get_gid(): part for part in axis.collections}
-    assert np.allclose(parts["mean"].get_offsets(), [(2, 0), (-1, 1), (0.5, 2)])
-    ends = [[(1, 0), (3, 0)], [(-2, 1), (0.5, 1)], [(0, 2), (1, 2)]]
+    assert np.allclose(parts["mean"].get_offsets(), [(2, 0), (-1, 1), (0.5, 2), (0.2, 3)])
+    ends = [[(1, 0), (3, 0)], [(-2, 1), (0.5, 1)], [(0, 2), (1, 2)], [(0.1, 3), (0.3, 3)]]
     assert np.allclose(parts["interval"].get_segments(), ends)
     stated = parts["stated"].get_offsets()
     assert stated[0].tolist() == [2.2, 0] and stated[1:, 0].mask.all()
-    colours = [to_rgb(VERDICTS[word][0]) for word in ("reproduced", "not reproduced", "partly")]
+    colours = [to_rgb(VERDICTS[word][0]) for word in scorecard()["verdict"][:4]]
     assert np.allclose(parts["mean"].get_facecolors()[:, :3], colours)
     assert np.allclose(parts["interval"].get_colors()[:, :3], colours)
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first claim stands on top"
-    assert np.allclose(axis.get_yticks(), [-0.16, 0.84, 1.84]), "a claim stands above its line"
-    assert {label.get_ha() for label in axis.get_yticklabels()} == {"left"}
 
 
-def test_claims_are_named_in_words_and_told_apart_where_they_share_a_sentence():
+def test_a_claim_stands_above_its_line_with_its_systems_and_the_papers_column():
     (axis,) = figures.claims_chart(scorecard()).axes
-    one, other, long = (label.get_text() for label in axis.get_yticklabels())
-    assert one == "FT and SF gain 2.2% and 1.3% [ft-none]" and other.endswith("[sf-none]")
-    assert long.endswith(" ...") and len(long.split("\n")) == 2
-
-
-def test_the_label_of_every_real_claim_has_at_most_two_lines():
-    claims = paper.read("asg").claims.rename(columns={"sentence": "claim"})
-    labels = _in_words(claims)
-    assert len(labels) > 40 and max(label.count("\n") for label in labels) == 1
-    assert len(set(labels)) == len(labels)
+    one, other, long, alone = (text.get_text() for text in axis.texts)
+    assert one == "ft-none: FT - NONE (Average, frozen)"
+    assert other == "sf-none: SF - NONE on a/b (VC, frozen)"
+    assert long.startswith("all: ASG - the longest name") and long.endswith(" ...")
+    assert len(long) <= LETTERS and alone == "text: ASG - NONE"
+    assert [text.get_position()[1] for text in axis.texts] == [-0.24, 0.76, 1.76, 2.76]
 
 
 def test_the_bar_of_verdicts_has_the_colours_of_the_chart():

@@ -22,7 +22,7 @@ VERDICTS = {  # colour, the bar's in style.css too, and marker: told apart witho
 OWN = "the average on its own scale"
 SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
-LETTERS = 58  # of a claim on each of its two lines
+LETTERS = 88  # of a claim on its line
 
 
 @drawn
@@ -89,7 +89,13 @@ def _panel(axis, cells: pd.DataFrame, dots: pd.DataFrame | None, column: str, ti
 
 
 def _intervals(
-    axis, table: pd.DataFrame, by: str, palette: Mapping, markers: Mapping, hollow: bool = False
+    axis,
+    table: pd.DataFrame,
+    by: str,
+    palette: Mapping,
+    markers: Mapping,
+    hollow: bool = False,
+    size: int = 60,
 ) -> None:
     """Lines from `low` to `high` and markers at `mean`, in height `y`; column `by` has the look."""
     ranges = table.dropna(subset="low")
@@ -97,7 +103,7 @@ def _intervals(
     axis.hlines(ranges["y"], ranges["low"], ranges["high"], colors=hues, gid="interval")
     style = {"hue": by, "style": by, "palette": palette, "markers": markers, "legend": False}
     style |= {"linewidth": 0.5, "zorder": 3}
-    sns.scatterplot(table, x="mean", y="y", s=60, ax=axis, gid="mean", **style)
+    sns.scatterplot(table, x="mean", y="y", s=size, ax=axis, gid="mean", **style)
     marks = axis.collections[-1]
     if hollow and marks.get_gid() == "mean":
         marks.set(edgecolor=marks.get_facecolor(), facecolor="white", linewidth=1.5)
@@ -119,25 +125,28 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
     palette, markers = (dict(zip(VERDICTS, part)) for part in zip(*VERDICTS.values()))
-    fig, ((axis,),) = panels(1, 1.2 + 0.56 * len(shown), width=6)
-    _intervals(axis, shown, "verdict", palette, markers)
+    fig, ((axis,),) = panels(1, 1.2 + 0.42 * len(shown), width=6)
+    _intervals(axis, shown, "verdict", palette, markers, size=35)
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")
     stated = {"color": "black", "label": "stated by the paper", "gid": "stated"}
-    axis.scatter(shown["stated"], shown["y"], marker="|", s=150, linewidth=2.5, **stated)
+    axis.scatter(shown["stated"], shown["y"], marker="|", s=110, linewidth=2.5, **stated)
     axis.axvline(0, linestyle=":", **GUIDE)
-    _name_rows(axis, _in_words(shown))
-    axis.set_yticks(shown["y"] - 0.16, _in_words(shown), ha="left", va="bottom", fontsize=8)
-    axis.tick_params(axis="y", pad=-2)  # above its line, so that a narrow screen shows both
+    _name_rows(axis, [""] * len(shown))
+    # above its line, so that a narrow screen shows both; on white, so that no guide crosses it
+    where = {"transform": axis.get_yaxis_transform(), "va": "bottom", "fontsize": 8}
+    where["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    for y, text in zip(shown["y"], _compared(shown)):
+        axis.text(0.005, y - 0.24, text, **where)
     axis.set_ylim(top=-0.85)
     axis.set_xlabel("points; right of the dotted line: as the paper claims")
     one_legend(fig, columns=3)
     return fig
 
 
-def _in_words(claims: pd.DataFrame) -> list[str]:
-    """Each claim on at most two lines; where several stand in one sentence, with its id behind."""
-    ids = (" [" + claims["id"] + "]").where(claims["claim"].duplicated(keep=False), "")
-    room = 2 * LETTERS - 15 - ids.str.len()
-    short = [textwrap.shorten(c, n, placeholder=" ...") for c, n in zip(claims["claim"], room)]
-    return [textwrap.fill(c, LETTERS, break_on_hyphens=False) for c in short + ids]
+def _compared(claims: pd.DataFrame) -> list[str]:
+    """Each claim's id, the two systems that were measured and the paper's column, on a line."""
+    systems = claims["ours"].str.rpartition(": ")[0]
+    column = claims["paper"].str.extract(r"(\([^()]*\))$", expand=False).fillna("")
+    lines = claims["id"] + ": " + systems + " " + column
+    return [textwrap.shorten(line, LETTERS, placeholder=" ...") for line in lines]
