@@ -27,10 +27,13 @@ def test_open_claims_that_exclude_the_papers_tables_are_counted():
     assert sentences.verdicts(judged) == f"1 partly, 2 inconclusive (1 of these {EXCLUDES})"
 
 
-def test_a_limit_is_told_once_with_the_claims_that_it_is_about():
-    judged = pd.DataFrame({"id": ["a", "b"], "limits": ["one seed; small", "one seed"]})
-    assert sentences.limits(judged) == "- one seed: all.\n- small: a."
+def test_a_limit_is_told_once_and_each_claim_names_its_own_by_number():
+    told = ["one seed; small", "one seed", "", "far; small"]
+    judged = pd.DataFrame({"id": list("abcd"), "limits": told})
+    assert sentences.limits(judged) == "1. one seed.\n2. small.\n3. far."
+    assert sentences.numbers(judged).to_dict() == {"a": "1, 2", "b": "1", "c": "", "d": "3, 2"}
     assert sentences.limits(judged.assign(limits="")) == ""
+    assert not any(sentences.numbers(judged.assign(limits="")))
 
 
 def test_bands_are_told_by_their_averages():

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from asglib.study import figures, paper, report, rows, sentences, tables, trainings
 from asglib.study.opened import Opened
-from asglib.study.verdicts import READ
 
 BESIDE = ("NONE", "ASG")  # of this study's own paper: what the same clips are worth to them
 LEVELS = (*BESIDE, "spectrogram")
@@ -121,8 +120,8 @@ class Compared:
         """Show the claims with their verdicts, and why the others have none."""
         tested = self.judged[self.judged["measurable"]]
         others = self.judged[~self.judged["measurable"]]
-        shown = tested.set_index("id")[READ]
-        report.table(shown, "The claims that can be tested, ours in points with 95 % interval.")
+        told = "The claims that can be tested, ours in points with 95 % interval."
+        report.table(sentences.claims(tested), told)
         verdicts = sentences.counts(self.judged["verdict"])
         report.markdown(f"Verdicts on all {len(self.judged)}: {verdicts}.")
         report.markdown(sentences.limits(tested))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from asglib.study.tables import AVERAGE, Bands, average, of_all_tasks
-from asglib.study.verdicts import EXCLUDES, WORST_FIRST
+from asglib.study.verdicts import EXCLUDES, READ, WORST_FIRST
 
 
 def listed(values: Mapping, form: str = "{}") -> str:
@@ -37,10 +37,27 @@ def verdicts(judged: pd.DataFrame) -> str:
 
 
 def limits(judged: pd.DataFrame) -> str:
-    """What limits the verdicts, each thing once, with the claims that it is about."""
-    told = judged.assign(limit=judged["limits"].str.split("; ")).explode("limit")
-    ids = told[told["limit"] != ""].groupby("limit", sort=False)["id"].agg(list)
-    return bullets({k: "all" if len(of) == len(judged) else ", ".join(of) for k, of in ids.items()})
+    """What limits the verdicts, each thing once, as a numbered list in Markdown."""
+    each = _limits(judged).unique()
+    return "\n".join(f"{number}. {text}." for number, text in enumerate(each, 1))
+
+
+def numbers(judged: pd.DataFrame) -> pd.Series:
+    """By a claim's id, which lines of that list are about it: "1, 3"."""
+    each = _limits(judged)
+    lines = pd.Series(each.factorize()[0] + 1, each.index, name="limits").astype(str)
+    return lines.groupby(level=0).agg(", ".join).reindex(judged["id"], fill_value="")
+
+
+def claims(judged: pd.DataFrame) -> pd.DataFrame:
+    """The claims as a report shows them, with the numbers of their limits."""
+    return judged.set_index("id")[READ].assign(limits=numbers(judged))
+
+
+def _limits(judged: pd.DataFrame) -> pd.Series:
+    """Every limit of every claim, by the claim's id."""
+    each = judged.set_index("id")["limits"].str.split("; ").explode()
+    return each[each != ""]
 
 
 def seen(bands: Bands) -> str:
