@@ -144,14 +144,14 @@ def records_of(profile: str) -> Path:
 
 def publish(options: argparse.Namespace) -> None:
     """Copy the records of finished runs to reports/records and render README's scorecard."""
-    from asglib.study import profiles, questions, report
+    from asglib.study import profiles, questions, report, scorecard
     from asglib.study import publish as publishing
 
     named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
     print(f"{publishing.publish(named, workspace, records)} records in {records}")
     if named.evidence:
-        publishing.write_readme(ROOT / "README.md", records)
+        scorecard.write_readme(ROOT / "README.md", records)
     else:
         print(f"README's scorecard stays: {named.name} is no evidence")
     report.site(ROOT / "reports" / "html")

@@ -155,7 +155,7 @@ def test_only_evidence_goes_into_the_readme(profile, written, tmp_path, monkeypa
     seen = []
     monkeypatch.setattr("asglib.__main__.ROOT", tmp_path)
     monkeypatch.setattr("asglib.study.publish.publish", lambda *given: 18)
-    monkeypatch.setattr("asglib.study.publish.write_readme", lambda *given: seen.append(given))
+    monkeypatch.setattr("asglib.study.scorecard.write_readme", lambda *given: seen.append(given))
     (tmp_path / "reports" / "html").mkdir(parents=True)
     assert main(["publish", "--profile", profile, "--runs", str(tmp_path / "runs")]) == 0
     assert bool(seen) == written
