@@ -45,7 +45,7 @@ def opens(workspace=None, **options):
 
 def test_an_unknown_name_is_told_the_known_ones():
     with pytest.raises(
-        ConfigError, match="'table 7' are unknown; use encoders, table 4, lengths, table 5"
+        ConfigError, match="'table 7' are unknown; use encoders, table 4, lengths, embedded corpus"
     ):
         study.open("table 7", "smoke")
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -251,3 +252,19 @@ def test_a_variants_pretraining_is_not_counted_among_the_systems():
     others = [plain | {"encoder": "audio2vec-large"}, plain | {"corpus": "librispeech"}]
     assert rows.usual(PAPER, "audio2vec", [*others, plain]) == [plain]
     assert rows.usual(PAPER, "cpc", others) == others
+
+
+def test_the_embedded_corpus_has_seeds_of_its_own_in_small_and_no_part_in_the_claims():
+    """D70: NONE, FT, FF and SF as in `smoke`, by 33 seeds that `smoke` has never shown."""
+    own = plans.PLANS["embedded corpus"](SMALL)
+    made = {e.pretraining for e in own}
+    assert {(e.method, e.seed) for e in made} == set(
+        product(("NONE", "FT", "FF", "SF"), range(3, 36))
+    )
+    assert {f"{e.data_set}/{e.task}" for e in own} == set(SMOKE.tasks) and len(own) == 4 * 33 * 4
+    shown = plans.PLANS["embedded corpus"](SMOKE)
+    usual = {replace(e, seed=0) for e in {e.pretraining for e in shown}}
+    assert {replace(e, seed=0) for e in made} == usual
+    assert not set(own) & set(plans.PLANS["all"](SMALL)) and set(own) < set(plans.everything(SMALL))
+    assert set(shown) < set(plans.PLANS["all"](SMOKE))
+    assert plans.PLANS["embedded corpus"](PROFILES["paper"]) == []

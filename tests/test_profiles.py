@@ -77,7 +77,7 @@ def test_adamw_has_a_rate_that_does_not_grow_with_the_batch():
 
 def test_other_seeds_are_asked_for_by_name():
     few = profile("small:3,1")
-    assert few == replace(SMALL, seeds=(3, 1), more_seeds=())
+    assert few == replace(SMALL, seeds=(3, 1), more_seeds=(), embedded_seeds=())
     with pytest.raises(ConfigError, match="profile 'big' is unknown; use smoke, small, .*paper"):
         profile("big")
     with pytest.raises(ConfigError, match="seeds '0,x': give them as 0,1,2."):

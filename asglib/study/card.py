@@ -10,7 +10,7 @@ import pandas as pd
 from asglib.config import SETTINGS, need
 from asglib.data.index import DATASETS
 from asglib.methods import METHODS
-from asglib.study import plans, profiles, rows, tables
+from asglib.study import plans, profiles, rows, sentences, tables
 from asglib.study.profiles import Profile
 from asglib.study.records import evaluations
 
@@ -89,14 +89,5 @@ def _measured(table: pd.DataFrame, profile: Profile, method: str) -> Iterator[st
         names = dict.fromkeys([*plans.CONTROLS[setting != "frozen" :], method])
         systems = {name: rows.system(profile, name) for name in names}
         cells, _ = tables.scores(table, systems, tasks, setting)
-        yield f"### {setting.capitalize()}\n\n{_markdown(tables.wide(cells))}"
-
-
-def _markdown(wide: pd.DataFrame) -> str:
-    """A table's cells as Markdown, with its index as the first column."""
-    head = ["", *map(str, wide.columns)]
-    body = [[str(name), *map(str, row)] for name, row in zip(wide.index, wide.to_numpy())]
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+        wide = tables.wide(cells).reset_index(names="")
+        yield f"### {setting.capitalize()}\n\n{sentences.in_markdown(wide)}"

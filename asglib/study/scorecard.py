@@ -29,13 +29,13 @@ def scorecard(path: Path) -> str:
         why = " ".join([f"`python -m asglib publish --profile {path.stem}`.", *set_aside(records)])
         raise ResultsError(f"{told} {why}")
     profile = profiles.profile(table["profile"].iloc[0])
-    table = in_the_way_of(table, profile)
+    table = in_the_way_of(_of_claims(table, profile), profile)
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
     planned = len(runs_of(plans.everything(profile)))
     part = "**Not whole yet**: a claim whose runs are missing is *not tested*. "
     shown = found["measurable"] & ((found["verdict"] != "not tested") | (not profile.evidence))
-    claims = found[shown][READ].rename(columns=TITLES)
+    claims = found[shown][READ].replace("", "not tested").rename(columns=TITLES)
     lines = [
         lessons.headline(table, profile),
         "",
@@ -45,7 +45,7 @@ def scorecard(path: Path) -> str:
         "are not among these records or are not made here; the scorecard names each. "
         f"{_stand_ins(found[shown])}{_no_room(found[shown])}",
         "",
-        _markdown(_by_table(found)),
+        sentences.in_markdown(_by_table(found)),
         "",
         f"Profile `{profile.name}`, {seeds(table)}, {sound:,} of {planned:,} runs. "
         f"{part * (sound < planned)}{profile.standing}",
@@ -53,11 +53,18 @@ def scorecard(path: Path) -> str:
         "",
         f"<details><summary>The {len(claims)} measured claims, one by one</summary>",
         "",
-        _markdown(claims),
+        sentences.in_markdown(claims),
         "",
         "</details>",
     ]
     return "\n".join(lines)
+
+
+def _of_claims(table: pd.DataFrame, profile: Profile) -> pd.DataFrame:
+    """The rows that claims are judged on: not the embedded corpus beside other data (D70)."""
+    if profile.pretraining.corpus == plans.EMBEDDED:
+        return table
+    return table[table["data_set"] != plans.EMBEDDED]
 
 
 def _levels(table: pd.DataFrame, profile: Profile) -> str:
@@ -67,7 +74,7 @@ def _levels(table: pd.DataFrame, profile: Profile) -> str:
     cells, _ = scores(table, systems, tasks, corpus=corpus)
     told = average(cells)["text"].to_frame().T
     title = f"Frozen, mean over the {len(tasks)} tasks of table 4, in percent ± half the 95 %"
-    return f"{title} interval (seeds):\n\n{_markdown(told)}"
+    return f"{title} interval (seeds):\n\n{sentences.in_markdown(told)}"
 
 
 def _by_table(judged: pd.DataFrame) -> pd.DataFrame:
@@ -93,14 +100,6 @@ def _stand_ins(rows: pd.DataFrame) -> str:
     count = rows["limits"].str.contains("stands? in for").sum()
     told = f"In {count} of the {len(rows)} rows below other tasks stand in for the paper's data"
     return f"{told}: notebook 12 says which."
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown; an empty cell is "not tested"."""
-    texts = table.astype(str).replace("", "not tested")
-    texts = texts.apply(lambda column: column.str.replace("|", "\\|", regex=False))
-    rows = [table.columns, ["---"] * table.shape[1], *texts.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def write_readme(readme: Path, path: Path) -> None:

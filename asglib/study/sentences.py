@@ -22,6 +22,13 @@ def bullets(values: Mapping) -> str:
     return "\n".join(f"- {name}: {text}." for name, text in values.items())
 
 
+def in_markdown(table: pd.DataFrame) -> str:
+    """A table's columns in Markdown, without its index."""
+    texts = table.astype(str).apply(lambda column: column.str.replace("|", "\\|", regex=False))
+    rows = [map(str, table.columns), ["---"] * table.shape[1], *texts.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def counts(words: Iterable[str]) -> str:
     """How often each word is there, verdicts from best to worst: "3 reproduced, 1 partly"."""
     found = pd.Series(list(words)).value_counts()
