@@ -192,6 +192,16 @@ def test_rows_on_other_data_than_the_papers_are_counted(tmp_path):
     assert scorecard._stand_ins(rows).startswith("In 1 of the 3 rows")
 
 
+def test_the_embedded_corpus_takes_no_part_in_the_claims_of_another_profile(tmp_path):
+    """D70: its records are published beside the others, and change no number but that of runs."""
+    own = [r | {"corpus": "toy"} for r in study(["toy/order", "toy/pattern"], FT=[0.9] * 9)]
+    text = scorecard.scorecard(table(tmp_path / "small.parquet"))
+    more = scorecard.scorecard(table(tmp_path / "small.parquet", [*small_records(), *own]))
+    assert more == text.replace(" 18 of ", " 36 of ")
+    smoke = pd.DataFrame({"data_set": ["toy", "toy-a"]})
+    assert len(scorecard._of_claims(smoke, profiles.profile("smoke"))) == 2
+
+
 def test_claims_that_a_ceiling_decides_are_counted():
     full = "COLA has 99.0 %, which leaves 1.0 points: the stated 5.0 cannot be reached here"
     lines = [("not reproduced", full), ("not reproduced", ""), ("reproduced", full)]

@@ -29,12 +29,19 @@ def outcome(predicted: str, low: float, high: float, margin: float) -> str:
     return "as predicted" if inside else "opposite" if outside else "not seen"
 
 
+def gains(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Each move - NONE on each factor, in points: cells and dots of study.tables."""
+    moves = dict.fromkeys(move for move, _ in PREDICTED)
+    tasks = dict.fromkeys(task for _, task in PREDICTED)
+    return differences(table, {move: (move, "NONE") for move in moves}, list(tasks))
+
+
 def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
     """Each prediction with the difference to NONE and its outcome."""
+    cells = gains(table)[0].set_index(["row", "column"])
     lines = []
     for (move, task), predicted in PREDICTED.items():
-        cells, _ = differences(table, {move: (move, "NONE")}, [task])
-        cell, factor = cells.iloc[0], task.split("/")[1]
+        cell, factor = cells.loc[(move, task)], task.split("/")[1]
         told = outcome(predicted, cell["low"], cell["high"], margin)
         told = told if cell["unit"] else "not tested"
         lines.append((move, factor, predicted, cell["text"], told))
