@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
+
+from asglib.study import paper, rows, verdicts
+from asglib.study.profiles import SMALL
+from asglib.study.records import evaluations, load_records
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -68,3 +73,43 @@ def test_the_hours_of_small_are_those_that_were_timed():
     evaluations = table.loc[table["kind"] == "evaluation", "runs"].sum()
     told = f"{hours['pretraining']:.1f} core-hours of pretraining, {hours['evaluation']:.1f} for "
     assert f"{told}{evaluations:,} of its evaluations" in README
+
+
+@pytest.fixture(scope="module")
+def published():
+    """Of each paper, the published records as its claims are judged on."""
+    found = load_records(ROOT / "reports/records/small.parquet")
+    scored = evaluations([one for one in found if one.get("after") is None])
+    names = {name: "" if name == "asg" else name for name in paper.papers()}
+    return {name: rows.in_the_way_of(scored, SMALL, way) for name, way in names.items()}
+
+
+def words(table: pd.DataFrame, claims: pd.DataFrame) -> dict[str, str]:
+    return verdicts.judge(table, claims, SMALL).set_index("id")["verdict"].to_dict()
+
+
+def decision(number: int) -> str:
+    return re.search(rf"^\*\*D{number}\*\*.*?(?=^\*\*D|\Z)", README, re.M | re.S)[0]
+
+
+def test_d36_names_every_verdict_that_rests_on_the_weakest_task(published):
+    changed = set()
+    for name, table in published.items():
+        claims = paper.read(name).claims
+        every = claims[claims["columns"].str.contains(";")]  # each column for itself
+        now, other = words(table, every), words(table, every.assign(kind="most"))
+        changed |= {(one, other[one], now[one]) for one in now if now[one] != other[one]}
+    told = r"`([\w-]+)`(?:\s+would\s+be)?\s+\*([\w ]+)\*\s+instead\s+of\s+\*([\w ]+)\*"
+    assert set(re.findall(told, decision(36))) == changed and len(changed) == 4
+    assert "four verdicts rest on it" in decision(36)
+
+
+def test_d63_says_which_verdicts_its_tasks_decided(published):
+    claims = paper.read("asg").claims
+    claims = claims[claims["id"].str.startswith("data-")]
+    every = claims.assign(ours_scope=claims["ours_scope"].str.split("|").str[0] + "|*")
+    now, other = words(published["asg"], claims), words(published["asg"], every)
+    changed = {one: other[one] for one in now if now[one] != other[one]}
+    names = ("data-audioset-frozen", "data-audioset-finetuned")
+    assert changed == dict.fromkeys(names, "not reproduced")
+    assert "It decides the two verdicts on AudioSet" in decision(63)
