@@ -98,7 +98,7 @@ def _convolution(before: int, after: int, kernel: tuple, padding: tuple) -> nn.S
 
 
 class Cpc(nn.Module):
-    """CPC's encoder f and its two contexts g: waves [B, N] -> [B, 2 C], the mean over time (3.1).
+    """CPC's encoder f and two contexts g: waves [B, N] -> [B, 2 C], the mean over time (3.1, 3.2).
 
     The nine printed layers give a latent of 955 samples every 320; contexts of kernels 2 ... 13
     see 1.62 s (D37). `normalised`: batch normalisation of the latents, without which the objective

@@ -23,7 +23,7 @@ class Settings(contract.Settings):
     pads: ClassVar[bool] = False  # silence predicted from silence would be no task
     task: str = "cbow"  # the middle from its neighbours; "skip-gram": these from the middle
     around: int = 2  # P slices on either side; 4
-    gap: int = 2  # G frames between slices, so that no sample is in two; 3
+    gap: int = 2  # G frames between slices, so that no sample is in two; 4
 
     @property
     def views(self) -> int:

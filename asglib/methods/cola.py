@@ -34,7 +34,7 @@ class Settings(contract.Settings):
     rirs: str = "simulated"  # 2.1 takes the DNS challenge's
     masks: int = 1  # of each axis; 2.1
     mask_share: float = 0.12  # silent, D15
-    head: int = 512  # 2.1
+    head: int = 512  # 3.1
     similarity_deviation: float = 0.05  # of W at the start; silent, D42
 
     @property

@@ -185,7 +185,7 @@ _frozen_tasks = (
     "voxceleb1/speaker",
     "nsynth/family",
 )
-_compared_tasks = {  # CPC: table 3; augmented contrastive learning: 1, 2; Audio2Vec: 2
+_compared_tasks = {  # CPC: tables 1 to 3, and ESC-50; augmented contrastive: 1, 2; Audio2Vec: 2
     "cpc": ("audioset/events", "dcase2013/scene", "esc50/sound"),
     "augmented": ("desed_events/event", "audioset10/class"),
     "audio2vec": (
