@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from asglib.study import paper, rows, verdicts
-from asglib.study.profiles import SMALL
+from asglib.methods import METHODS
+from asglib.study import paper, plans, rows, verdicts
+from asglib.study.profiles import PAPER, SMALL
 from asglib.study.records import evaluations, load_records
 
 ROOT = Path(__file__).parents[1]
@@ -113,3 +114,12 @@ def test_d63_says_which_verdicts_its_tasks_decided(published):
     names = ("data-audioset-frozen", "data-audioset-finetuned")
     assert changed == dict.fromkeys(names, "not reproduced")
     assert "It decides the two verdicts on AudioSet" in decision(63)
+
+
+def test_d15_and_d47_are_true_of_the_methods():
+    supervised = plans.pretraining(PAPER, "Sup.", 0)
+    steps = 1_793_632 // supervised.batch * supervised.epochs  # clips: section 3.1
+    assert f"{steps:,} steps instead of 52,560" in decision(15)  # 3.4
+    unpadded = [name for name, settings in METHODS.items() if not settings.pads]
+    told = re.findall(r"too short for\s+(\w+), (\w+) or (\w+) are", decision(47))
+    assert told == [tuple(unpadded)]

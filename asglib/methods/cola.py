@@ -29,9 +29,9 @@ class Settings(contract.Settings):
 
     blocks: tuple[str, ...] = ()  # of BLOCKS, on the positive; none: COLA itself, with noise only
     noise: float = 0.4  # of the crop's RMS: .001 on a clip of 10 s and unit L2 norm; D41
-    stretch_probability: float = 0.5  # 2.1
+    stretch_probability: float = 0.5  # 2.1, D41
     stretch: float = 0.1  # faster or slower by so much; 2.1
-    rirs: str = "simulated"  # 2.1 takes the DNS challenge's
+    rirs: str = "simulated"  # 2.1 takes the DNS challenge's, D5
     masks: int = 1  # of each axis; 2.1
     mask_share: float = 0.12  # silent, D15
     head: int = 512  # 3.1

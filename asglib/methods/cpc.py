@@ -89,7 +89,7 @@ class CPC(nn.Module):
         plain = self._loss(z, contexts, generator)
         (gradient,) = torch.autograd.grad(plain, waves, retain_graph=True)
         moved = (waves + amplitude(s.epsilon_db) * gradient.sign()).detach()
-        # Algorithm 1: the context stays clean; targets and negatives are perturbed
+        # Algorithm 1: the context stays clean; targets and negatives are perturbed, D50
         return self._loss(self.encoder.network.latents(moved), contexts, generator)
 
     def _loss(self, z: Tensor, contexts: tuple[Tensor, Tensor], generator: Generator) -> Tensor:

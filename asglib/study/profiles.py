@@ -211,7 +211,7 @@ PAPER = Profile(
     protocols=systems.PROTOCOLS,
     corpora=("audioset", "vggsound"),
     corpora_tasks=("audioset/events", "vggsound/events"),
-    # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet
+    # 3.4: LARS at lr 0.4, batch 1024 for 52,560 steps, which is 30 epochs of AudioSet, D15
     recipes=systems.PAPER
     | {"Sup.": {"batch": 1024, "lr_per_256": 0.1, "epochs": 30, "warmup_epochs": 0}},
 )
