@@ -53,7 +53,7 @@ def places(device: str, processes: int = 1) -> dict[str, dict[str, str]]:
 class Team:
     """A scheduler's client and workers of this machine, which are started again if they die."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, share: int = 1):  # processes of one run
         try:
             self.client = Client(address, timeout=ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -62,25 +62,28 @@ class Team:
                 "start one there (dask scheduler), or give no address to use this machine alone."
             ) from None
         self.address, self.words = address, {}
+        self.share, self.kind = share, worker.kind(share)
+        self.there = {}  # by worker that the scheduler has: whether it is of this kind
         self.vain = {}  # by worker: its deaths since the scheduler last saw it
         self.processes, self.ended = {}, {}  # of each place: the process, how the last one ended
 
-    def hire(self, device: str, size: int | None, folder: Path, processes: int) -> None:
+    def hire(self, device: str, size: int | None, folder: Path) -> None:
         """`size` workers (None: one a place), with their files in `folder`.
 
         Those with GPUs share this machine's cores to read audio. Their names tell this process
         from others here: two jobs of a cluster may each call their GPU the first one.
         """
-        there = list(places(device, processes).items())
+        there = list(places(device, self.share).items())
         count, own = size or len(there), {}
         if device != "cpu":
-            share = max(1, min(LOADERS, cores() // (count * processes)))
-            own = {"ASG_LOADERS": os.environ.get("ASG_LOADERS", str(share))}
+            loaders = max(1, min(LOADERS, cores() // (count * self.share)))
+            own = {"ASG_LOADERS": os.environ.get("ASG_LOADERS", str(loaders))}
         for number in range(count):
             place, pinned = there[number % len(there)]
             again = f", {number // len(there) + 1}" if number >= len(there) else ""
             name = f"{socket.gethostname()}-{os.getpid()} {place}{again}"
-            self.words[name] = [SERVE, self.address, name, str(folder)], own | pinned
+            words = [SERVE, self.address, name, str(folder), str(self.share)]
+            self.words[name] = words, own | pinned
             self._start(name)
 
     def _start(self, name: str) -> None:
@@ -104,13 +107,23 @@ class Team:
         """How many jobs can be computed now; StudyError when the scheduler has gone."""
         self.tend()
         try:
-            seen = len(self.client.nthreads())
-            known = self.client.scheduler_info(n_workers=-1)["workers"] if self.vain else {}
+            there = self.client.sync(self.client.scheduler.identity)["workers"].values()
         except (KeyError, OSError, RuntimeError):
             raise StudyError(f"the scheduler at {self.address} has gone.") from None
-        for one in known.values():
-            self.vain.pop(one["name"], None)
-        return seen
+        self.there = {one["name"]: self.kind in one["resources"] for one in there}
+        for name in self.there:
+            self.vain.pop(name, None)
+        return sum(self.there.values())
+
+    def lacks(self) -> list[str]:
+        """Lines about workers that were of another kind when `size` looked."""
+        told, others = [], [name for name, fit in self.there.items() if not fit]
+        if self.processes.keys() & others:
+            raise StudyError("the code has changed since this command began: start it again.")
+        if others:
+            why = "of other code, other --processes, or dask worker"
+            told = [f"{len(others)} left out, the first {others[0]}: {why}"]
+        return told
 
     def end_of(self, name: str) -> str:
         """How the process of a worker that was lost has ended."""
@@ -144,10 +157,10 @@ def opened(
         if scheduler is None:
             stack.enter_context(dask.config.set(OWN | {"temporary-directory": str(folder)}))
             own = stack.enter_context(LocalCluster(**LOCAL, silence_logs=logging.CRITICAL))
-        team = Team(scheduler or own.scheduler_address)
+        team = Team(scheduler or own.scheduler_address, processes)
         stack.callback(team.end, command)
         if size != 0:
-            team.hire(device, size, folder, processes)
+            team.hire(device, size, folder)
         yield team
 
 

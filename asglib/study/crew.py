@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distributed import Client, Future, KilledWorker
+from distributed import Future, KilledWorker
 
 from asglib.config import Evaluation, Pretraining
 from asglib.files import locked
@@ -82,12 +82,13 @@ class Crew:
         ):
             team.client.subscribe_topic(lock.name, self._listen)
             while self.waiting or self.begun:
-                while len(self.begun) < team.size() and (job := self._next()):
-                    self._give(job, team.client, lock)
+                size = team.size()
+                while len(self.begun) < size and (job := self._next()):
+                    self._give(job, team, lock)
                 with suppress(queue.Empty):
                     future = self.ended.get(timeout=0.5)
                     self._hear(future, self.begun.pop(future), team)
-                progress(self._lines())
+                progress("\n".join([self._count(), *team.lacks(), *sorted(self.news.values())]))
         return self.errors
 
     def _next(self) -> Job | None:
@@ -101,9 +102,9 @@ class Crew:
             self.waiting.remove(job)
         return job
 
-    def _give(self, job: Job, client: Client, lock: Path) -> None:
+    def _give(self, job: Job, team: cluster.Team, lock: Path) -> None:
         order = Order(self.compute, job.runs, self.workspace, job.lock, lock)
-        self._await(client.submit(perform, order, pure=False), job)
+        self._await(team.client.submit(perform, order, pure=False, resources={team.kind: 1}), job)
 
     def _await(self, future: Future, job: Job) -> None:
         self.begun[future] = job
@@ -147,8 +148,8 @@ class Crew:
             cost = job.cost / len(job.runs)
             self.waiting += [Job([run], job.lock, cost, alone=True) for run in job.runs]
 
-    def _lines(self) -> str:
-        """How many runs are done and the time left by their costs; then a line a worker."""
+    def _count(self) -> str:
+        """How many runs are done, and the time left by their costs."""
         left = [*self.waiting, *self.begun.values()]
         cost, runs = (sum(job.cost for job in left), sum(len(job.runs) for job in left))
         parts = [f"{self.total - runs}/{self.total} runs"]
@@ -159,7 +160,7 @@ class Crew:
         alone = sum(job.alone for job in self.waiting)
         parts += [f"{taken} jobs with another command"] if taken else []
         parts += [f"{alone} runs killed, to be tried again alone"] if alone else []
-        return "\n".join([", ".join(parts), *sorted(self.news.values())])
+        return ", ".join(parts)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import multiprocessing
 import queue
 import signal
 import threading
@@ -53,19 +52,16 @@ class Order:
     workspace: Workspace
     lock: Path  # held by the process that computes the job
     witness: Path  # held by the command; its name is the topic that the command listens to
-    code: str = LOADED
+
+
+def kind(processes: int) -> str:
+    """Of a worker, and of the jobs that dask gives it: the same code, as many processes a run."""
+    return f"asglib {LOADED[:12]} --processes {processes}"
 
 
 def perform(order: Order) -> list[Outcome] | None:
     """In a worker: the outcomes of a job's runs, or None when another command has taken it."""
     name = get_worker().name
-    if order.code != LOADED:
-        raise Unfit(f"worker {name} was started with other code than this command: start it again")
-    if multiprocessing.current_process().daemon:  # one of `dask worker`
-        raise Unfit(
-            f"worker {name} may start no processes that read audio: start workers by "
-            "python -m asglib work ADDRESS"
-        )
     computing[:] = [order.witness.name]
     if known != computing:
         from asglib.study.names import forget  # which takes seconds
@@ -148,13 +144,14 @@ def hush() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def serve(scheduler: str, name: str, folder: str) -> None:
+def serve(scheduler: str, name: str, folder: str, processes: str) -> None:
     """One of dask's workers in this process, with files in `folder`, until its scheduler ends."""
     hush()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # of `stop`
     executor = MainThreadPoolExecutor()
     # no limit: what a run needs, the system gives it or kills it
     how = {"name": name, "nthreads": 1, "memory_limit": 0, "local_directory": folder}
+    how |= {"resources": {kind(int(processes)): 1}}
 
     async def live() -> None:
         try:
