@@ -291,11 +291,39 @@ def test_a_worker_of_another_kind_is_left_out_and_named_while_others_compute(
     assert all(f"\n1 left out, the first {name}: {WHY}" in text for text in said)
 
 
+def test_a_command_of_two_processes_leaves_out_workers_of_one(workspace, scheduler):
+    def heard(text):
+        words = f"start some by python -m asglib work {scheduler} --processes 2"
+        left_out = f"1 left out, the first {name}: {WHY}"
+        assert text.splitlines() == ["0/1 runs", f"no worker for this command: {words}", left_out]
+        raise InterruptedError
+
+    workspace.processes = 2
+    with of_asglib(scheduler, workspace.runs) as name:
+        come(scheduler)
+        with pytest.raises(InterruptedError):
+            made(workspace, [evaluation("a")], size=0).finish(heard, scheduler)
+
+
 def test_a_command_whose_own_code_has_changed_is_one_sentence(workspace, monkeypatch):
     """A worker that is started again, after a run was killed, has the new code."""
     monkeypatch.setattr(cluster, "SERVE", OTHER_CODE)
     with pytest.raises(cluster.StudyError, match="the code has changed since this command began"):
         finish(workspace, [evaluation("a")], size=1)
+
+
+def test_a_command_without_workers_says_what_to_start_and_waits(workspace, scheduler):
+    said, words = [], f"start some by python -m asglib work {scheduler}"
+    with ExitStack() as stack:
+
+        def heard(text):
+            said.append(text.splitlines())
+            if len(said) == 1:
+                assert said == [["0/1 runs", f"no worker for this command: {words}"]]
+                stack.enter_context(of_asglib(scheduler, workspace.runs))
+
+        assert made(workspace, [evaluation("a")], size=0).finish(heard, scheduler) == {}
+    assert said[-1] == ["1/1 runs"]
 
 
 def test_a_stopped_command_stops_its_jobs_at_a_scheduler_and_leaves_the_workers(

@@ -116,13 +116,17 @@ class Team:
         return sum(self.there.values())
 
     def lacks(self) -> list[str]:
-        """Lines about workers that were of another kind when `size` looked."""
+        """Lines about workers that were missing, or of another kind, when `size` looked."""
         told, others = [], [name for name, fit in self.there.items() if not fit]
         if self.processes.keys() & others:
             raise StudyError("the code has changed since this command began: start it again.")
+        if len(others) == len(self.there) and not self.processes:
+            more = f" --processes {self.share}" if self.share > 1 else ""
+            start = f"start some by python -m asglib work {self.address}{more}"
+            told = [f"no worker for this command: {start}"]
         if others:
             why = "of other code, other --processes, or dask worker"
-            told = [f"{len(others)} left out, the first {others[0]}: {why}"]
+            told += [f"{len(others)} left out, the first {others[0]}: {why}"]
         return told
 
     def end_of(self, name: str) -> str:
