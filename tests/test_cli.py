@@ -52,6 +52,7 @@ REFUSED = {
     "reproduce --device gpu": "device 'gpu' is unknown; use cpu, cuda or cuda:1",
     "reproduce --device cuda:99": "device 'cuda:99' is not there: torch finds",
     "reproduce --scheduler head:8786": "'head:8786' is no address of a scheduler; give one",
+    "work tcp://head:65536": "'tcp://head:65536' is no address of a scheduler; give one",
     "reproduce --workers 0": "'0' is no whole number from 1 on",
     "reproduce --views-per-second 0": "'0' is no whole number from 1 on",
     "reproduce --out README.md": "README.md is none",

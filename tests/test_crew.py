@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -354,6 +355,47 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(workspace, monkeypatch
         cluster.StudyError, match="no scheduler answers at 'tcp://127.0.0.1:9' within"
     ):
         made(workspace, [evaluation("a")]).finish(print, "tcp://127.0.0.1:9")
+
+
+EARLY = """
+import sys
+from pathlib import Path
+from asglib.study import cluster
+cluster.ANSWER = 1
+cluster.work(sys.argv[1], "cpu", 1, Path(sys.argv[2]), 1)
+"""
+
+
+def test_workers_that_start_before_their_scheduler_wait_for_it(workspace):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = cluster.children.start(EARLY, address, str(workspace.runs), **pipes)
+    try:
+        assert process.stdout.readline() == f"waiting at most 10 min for a scheduler at {address}\n"
+        time.sleep(1.5)  # longer than ANSWER
+        where = {"host": "127.0.0.1", "scheduler_port": port, "dashboard_address": "127.0.0.1:0"}
+        with LocalCluster(n_workers=0, **where):
+            come(address)
+        said, error = process.communicate(timeout=20)
+        assert said == "" and error.endswith(f"the scheduler at {address} has gone.\n")
+    finally:
+        cluster.children.end([process])
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("tcp://127.0.0.1:9", "no scheduler answers at 'tcp://127.0.0.1:9' within 1 s"),
+        ("tcp://no.invalid:8786", "the host of tcp://no.invalid:8786 is unknown here"),
+    ],
+)
+def test_workers_without_a_scheduler_are_one_sentence(workspace, monkeypatch, address, told):
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(cluster, "ANSWER", 1)
+    with pytest.raises(cluster.StudyError, match=told):
+        cluster.work(address, "cpu", 1, workspace.runs, 1)
 
 
 def test_a_file_system_without_locks_is_one_sentence(workspace, monkeypatch):

@@ -69,7 +69,8 @@ def method(text: str) -> str:
 
 
 def address(text: str) -> str:
-    if not re.fullmatch(r"(tcp|tls)://\S+:\d{1,5}", text):
+    found = re.fullmatch(r"(tcp|tls)://\S+:(\d{1,5})", text)
+    if not found or not 0 < int(found[2]) < 2**16:
         raise Refused(f"{text!r} is no address of a scheduler; give one like tcp://HOST:8786.")
     return text
 

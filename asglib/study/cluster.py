@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
+from urllib.parse import urlsplit
 
 import dask
 from distributed import Client, LocalCluster
@@ -19,6 +20,7 @@ from asglib.data.cores import cores
 from asglib.study import children, worker
 
 ANSWER = 10  # seconds in which a scheduler answers
+PATIENCE = 600  # seconds that workers wait for one: a cluster starts jobs in any order
 VAIN = 3  # starts of a worker in vain, after which something must be wrong
 LOADERS = 8  # processes at most that read audio for one run
 SERVE = "import sys; from asglib.study import worker; worker.serve(*sys.argv[1:])"
@@ -168,8 +170,25 @@ def opened(
         yield team
 
 
+def answers(scheduler: str) -> bool:
+    """Whether something listens at an address; StudyError: its host is unknown."""
+    place = urlsplit(scheduler)
+    try:
+        socket.create_connection((place.hostname, place.port), ANSWER).close()
+    except socket.gaierror as error:
+        raise StudyError(f"the host of {scheduler} is unknown here ({error.strerror}).") from None
+    except OSError:
+        return False
+    return True
+
+
 def work(scheduler: str, device: str, size: int | None, folder: Path, processes: int) -> None:
     """This machine's workers for the commands of a scheduler, until it ends."""
+    deadline = time.monotonic() + PATIENCE
+    if not answers(scheduler):
+        print(f"waiting at most {PATIENCE // 60} min for a scheduler at {scheduler}", flush=True)
+    while not answers(scheduler) and time.monotonic() < deadline:
+        time.sleep(1)
     with opened(scheduler, device, size, folder, processes=processes) as team:
         while True:
             team.size()
