@@ -233,7 +233,7 @@ def hired(scheduler, tmp_path, workspace):
 def test_the_workers_of_a_scheduler_compute_and_one_that_dies_is_replaced(
     workspace, scheduler, hired
 ):
-    team = made(workspace, [evaluation("a"), evaluation("b", 8)], [evaluation("c", 7)])
+    team = made(workspace, [evaluation("a"), evaluation("b", 8)], [evaluation("c", 7)], size=0)
     assert team.finish(print, scheduler) == {evaluation("c", 7): "ValueError: seven"}
     assert len(times(workspace, "a-0")) == 2 and len(times(workspace, "b-8")) == 3
 
@@ -336,10 +336,10 @@ def test_a_stopped_command_stops_its_jobs_at_a_scheduler_and_leaves_the_workers(
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        made(workspace, [evaluation("long", 6)]).finish(interrupt, scheduler)
+        made(workspace, [evaluation("long", 6)], size=0).finish(interrupt, scheduler)
     with locked(workspace.runs / "0.lock"):  # which the job holds until it ends
         assert time.monotonic() - began < 40  # of 60
-    assert made(workspace, [evaluation("a")]).finish(print, scheduler) == {}
+    assert made(workspace, [evaluation("a")], size=0).finish(print, scheduler) == {}
 
 
 def test_a_scheduler_that_ends_is_one_sentence(workspace, tmp_path):
