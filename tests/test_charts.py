@@ -338,6 +338,6 @@ def test_clear_names_the_intervals_that_leave_out_zero():
     }
     assert t_interval(pairs["FT"])[0] > 0 and t_interval(pairs["ASG"])[0] > 0
     assert results.clear(cells) == (
-        "2 of 4 intervals leave out zero (by chance 0.2 would): ASG on toy/order +19.0; "
-        "FT on toy/order +10.0"
+        "2 of 4 intervals leave out zero (about 0.2 would if nothing differed): "
+        "ASG on toy/order +19.0; FT on toy/order +10.0"
     )

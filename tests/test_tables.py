@@ -168,8 +168,8 @@ def test_clear_names_the_intervals_that_leave_out_zero():
     cells, _ = tables.differences(evaluations(records), pairs, TASKS)
     # differences 10, 7, 13 and their opposite lie clear of 0, by t_interval; ASG's do not
     assert tables.clear(cells) == (
-        "2 of 4 intervals leave out zero (by chance 0.2 would): FT on fsdd/digit +10.0; "
-        "FT on fsdd/speaker -10.0"
+        "2 of 4 intervals leave out zero (about 0.2 would if nothing differed): "
+        "FT on fsdd/digit +10.0; FT on fsdd/speaker -10.0"
     )
 
 
@@ -179,11 +179,12 @@ def test_clear_names_the_largest_of_many_and_counts_the_others():
         [(row, *one) for row, every in lines.items() for one in every],
         columns=["row", "column", "mean", "low", "high"],
     ).assign(unit="seeds")
-    told = "11 of 12 intervals leave out zero (by chance 0.6 would): m11 on t -6.0; m0 on t +5.0; "
-    told += "m10 on t -5.0; m1 on t +4.0; m9 on t -4.0; m2 on t +3.0; and 5 smaller ones"
+    told = "11 of 12 intervals leave out zero (about 0.6 would if nothing differed): "
+    told += "m11 on t -6.0; m0 on t +5.0; m10 on t -5.0; m1 on t +4.0; m9 on t -4.0; m2 on t +3.0; "
+    told += "and 5 smaller"
     assert tables.clear(cells) == told
     assert tables.clear(cells.assign(low=-1, high=1)).endswith(
-        "leave out zero (by chance 0.6 would)"
+        "leave out zero (about 0.6 would if nothing differed)"
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from asglib.study import comparison, paper
 from asglib.study.comparison import Cell, describe
-from asglib.study.statistics import mean_t
+from asglib.study.statistics import LEVEL, mean_t
 
 AVERAGE = "average"
 LARGEST = 6  # differences that a sentence names
@@ -232,15 +232,15 @@ def basis(cells: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
 
 
 def clear(cells: pd.DataFrame) -> str:
-    """How many intervals of differences leave out 0, and the LARGEST of them, in a sentence;
-    averages are not counted again."""
+    """How many intervals of differences leave out 0, how many would if no two systems differed, and
+    the LARGEST of them, in a sentence; averages are not counted again."""
     tested = cells[(cells["unit"] != "") & (cells["column"] != AVERAGE)]
     if tested.empty:
         return "nothing is tested"
     found = tested[(tested["low"] > 0) | (tested["high"] < 0)]
     found = found.sort_values("mean", key=abs, ascending=False, kind="stable")
     told = [f"{line.row} on {line.column} {line.mean:+.1f}" for line in found.itertuples()]
-    rest = [f"and {len(told) - LARGEST} smaller ones"] * (len(told) > LARGEST)
+    rest = [f"and {len(told) - LARGEST} smaller"] * (len(told) > LARGEST)
     named = ": " + "; ".join(told[:LARGEST] + rest) if told else ""
-    chance = f"by chance {0.05 * len(tested):.1f} would"
+    chance = f"about {(1 - LEVEL) * len(tested):.1f} would if nothing differed"
     return f"{len(found)} of {len(tested)} intervals leave out zero ({chance}){named}"
