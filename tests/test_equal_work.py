@@ -110,11 +110,15 @@ def test_the_table_and_the_figure_hold_every_trained_system(work):
     cells = tables.means(equal_work.differences(ends(), none(), work), "{:+.1f}")
     places = equal_work.placed(ends(), none(), work)
     compared = equal_work.BesideNone(cells, places, work)
-    assert compared.told == "COLA +5.0 ± 0.0 (2)", "NONE x2 says it of ASG, on all seeds"
+    told = "COLA +5.0 ± 0.0 (2); NONE was not evaluated at the work of SG"
+    assert compared.told == told, "NONE x2 says it of ASG, on all seeds"
+    alone = equal_work.BesideNone(cells, places, {name: work[name] for name in ("NONE", "COLA")})
+    assert alone.told == "COLA +5.0 ± 0.0 (2)"
     table = compared.table()
     assert table.loc["COLA"].tolist() == [0.5, "-5.0 ± 0.0 (2)", "+5.0 ± 0.0 (2)"]
     assert table.loc["SG", WORK] == "–" and list(table.index) == [*SYSTEMS]
-    assert equal_work.BesideNone(cells[:0], places, work).told.startswith("no system's work")
+    nothing = equal_work.BesideNone(cells[:0], places, work)
+    assert nothing.told == "NONE was not evaluated at the work of COLA, SG"
     found = places[places["seed"] == 1].set_index(["row", "x"])["value"].to_dict()
     assert found == pytest.approx(
         {

@@ -27,10 +27,14 @@ class BesideNone(NamedTuple):
 
     @property
     def told(self) -> str:
-        """What is left at equal work, in words; of ASG, NONE x2 says it on all seeds (D57)."""
-        cells = self.cells[(self.cells["column"] == WORK) & (self.cells["row"] != "ASG")]
-        texts = cells.set_index("row")["text"]
-        return listed(texts) or "no system's work is among those of NONE"
+        """What is left at equal work, in words, and of which systems nothing can be said; of ASG,
+        NONE x2 says it on all seeds (D57)."""
+        texts = self.cells[self.cells["column"] == WORK].set_index("row")["text"]
+        outside = [name for name in self.work if name not in ("NONE", "ASG", *texts.index)]
+        beside = listed(texts.drop("ASG", errors="ignore"))
+        alone = f"NONE was not evaluated at the work of {', '.join(outside)}"
+        told = [beside] * bool(beside) + [alone] * bool(outside)
+        return "; ".join(told) or "no system's work is among those of NONE"
 
     def table(self) -> pd.DataFrame:
         """The cells for reading, with each system's work."""
