@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from asglib.study import profiles
+from asglib.study import profiles, report
 from asglib.study.compared import Compared
 from asglib.study.records import evaluations, load_records
 from asglib.study.rows import in_the_way_of
@@ -79,3 +79,17 @@ def test_the_finding_has_the_levels_the_collapsed_and_the_verdicts(page, records
     lost = "CPC local in 3 of 3 seeds" in sentence
     assert lost == (page.runs.paper == "cpc") and "2 partly, 1 inconclusive." in sentence
     assert len(figure.axes) == 1
+
+
+@pytest.mark.parametrize("page", ["cpc", "augmented"], indirect=True)
+def test_a_column_of_which_no_method_knows_anything_is_not_shown(page, monkeypatch):
+    """Only CPC ranks positives."""
+    shown = []
+    monkeypatch.setattr(report, "table", lambda table, caption: shown.append((table, caption)))
+    monkeypatch.setattr(report, "markdown", lambda text: None)
+    page.pretrained()
+    ((table, caption),) = shown
+    ranks = {"ranked first", "on held-out clips"}
+    assert ranks & set(table.columns) == (ranks if page.runs.paper == "cpc" else set())
+    assert {"loss", "collapsed", "too short"} <= set(table.columns)
+    assert "the loss of the last batch" in caption
