@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from asglib.study.statistics import LEVEL
 from asglib.study.tables import AVERAGE, Bands, average, of_all_tasks
 from asglib.study.verdicts import EXCLUDES, READ, WORST_FIRST
 
@@ -41,6 +42,17 @@ def verdicts(judged: pd.DataFrame) -> str:
     small = judged["limits"].str.contains(EXCLUDES, regex=False).sum()
     more = f" ({small} of these {EXCLUDES})" if small else ""
     return counts(judged["verdict"]).replace(" inconclusive", f" inconclusive{more}")
+
+
+def behind(measured: pd.DataFrame) -> str:
+    """How many differences measured claims rest on, and how many would hold by chance alone."""
+    different = measured["ours"].nunique()
+    chance = (1 - LEVEL) / 2 * different  # one side of each interval
+    return (
+        f"{len(measured)} measured claims rest on {different} differences, as some share one. No "
+        f"verdict is corrected for their number: if nothing differed, up to about {chance:.1f} of "
+        "these intervals would lie on the claimed side of zero"
+    )
 
 
 def limits(judged: pd.DataFrame) -> str:
