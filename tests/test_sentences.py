@@ -33,6 +33,7 @@ def test_claims_that_share_a_difference_are_no_further_evidence():
     told = sentences.behind(pd.DataFrame({"ours": [*ours, *ours[:3]]}))
     assert told.startswith("44 measured claims rest on 41 differences, as some share one. ")
     assert "up to about 1.0 of these" in told
+    assert sentences.behind(pd.DataFrame({"ours": []})) == "No claim is measured"
 
 
 def test_a_limit_is_told_once_and_each_claim_names_its_own_by_number():

@@ -46,6 +46,8 @@ def verdicts(judged: pd.DataFrame) -> str:
 
 def behind(measured: pd.DataFrame) -> str:
     """How many differences measured claims rest on, and how many would hold by chance alone."""
+    if measured.empty:
+        return "No claim is measured"
     different = measured["ours"].nunique()
     chance = (1 - LEVEL) / 2 * different  # one side of each interval
     return (
