@@ -1,7 +1,10 @@
 """Predictions for the embedded corpus: judged by their intervals alone."""
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from conftest import evaluation_record
+from conftest import ROOT, evaluation_record
+from scipy import stats
 
 from asglib.study import plans, predictions
 from asglib.study.profiles import SMOKE
@@ -44,3 +47,31 @@ def test_every_prediction_has_a_line_and_what_has_no_run_is_not_tested():
         ("SF", "pattern"): "as predicted",
     }
     assert found["move - NONE, points"]["FT", "direction"] == "+50.0 [+50.0, +50.0], 3 seeds"
+
+
+def test_predictions_are_told_by_their_outcomes():
+    lines = [
+        ("FT", "direction", "helps", "as predicted"),
+        ("FT", "pattern", "not needed", "not seen"),
+        ("SF", "register", "helps", "as predicted"),
+    ]
+    judged = pd.DataFrame(lines, columns=["move", "factor", "predicted", "outcome"])
+    told = (
+        "as predicted: FT helps direction, SF helps register; not seen: FT not needed for pattern"
+    )
+    assert predictions.in_words(judged) == told
+
+
+def test_the_published_predictions_are_those_of_the_records():
+    """By hand: D70's seeds, differences paired by seed, Student's t."""
+    table = pq.read_table(ROOT / "reports/records/small.parquet").to_pandas()
+    toy = table[(table["kind"] == "evaluation") & (table["data_set"] == "toy")]
+    values = 100 * toy.pivot(index="seed", columns=["method", "task"], values="value").astype(float)
+    assert values.index.tolist() == list(range(3, 36)) and values.notna().all(axis=None)
+    found = predictions.judged(evaluations(toy.to_dict("records")), predictions.MARGIN)
+    for row in found.itertuples():
+        gain = values[row.move, row.factor] - values["NONE", row.factor]
+        low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), stats.sem(gain))
+        assert row[4] == f"{gain.mean():+.1f} [{low:+.1f}, {high:+.1f}], 33 seeds"
+        assert row.outcome == predictions.outcome(row.predicted, low, high, predictions.MARGIN)
+    assert predictions.in_words(found) in (ROOT / "README.md").read_text()

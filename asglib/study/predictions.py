@@ -5,6 +5,7 @@ import pandas as pd
 from asglib.study.tables import differences
 
 HELPS, NEEDLESS = "helps", "not needed"
+MARGIN = 5.0  # points; where no help is predicted, a difference within this counts as none
 PREDICTED = {  # a move and a task of the embedded corpus
     ("FT", "toy/direction"): HELPS,
     ("FT", "toy/order"): HELPS,
@@ -47,3 +48,11 @@ def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
         lines.append((move, factor, predicted, cell["text"], told))
     columns = ["move", "factor", "predicted", "move - NONE, points", "outcome"]
     return pd.DataFrame(lines, columns=columns)
+
+
+def in_words(judged: pd.DataFrame) -> str:
+    """The predictions by their outcomes: "as predicted: FT helps direction; not seen: ..."."""
+    verb = judged["predicted"].replace(NEEDLESS, f"{NEEDLESS} for")
+    told = judged["move"] + " " + verb + " " + judged["factor"]
+    heaps = told.groupby(judged["outcome"], sort=False).agg(", ".join)
+    return "; ".join(f"{outcome}: {which}" for outcome, which in heaps.items())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from asglib.files import write_atomically
-from asglib.study import lessons, paper, plans, profiles, sentences
+from asglib.study import lessons, paper, plans, predictions, profiles, sentences
 from asglib.study.limits import NO_ROOM
 from asglib.study.profiles import Profile
 from asglib.study.publish import MAKE, runs_of
@@ -29,6 +29,7 @@ def scorecard(path: Path) -> str:
         why = " ".join([f"`python -m asglib publish --profile {path.stem}`.", *set_aside(records)])
         raise ResultsError(f"{told} {why}")
     profile = profiles.profile(table["profile"].iloc[0])
+    predicted = _predicted(table, profile)
     table = in_the_way_of(_of_claims(table, profile), profile)
     found = judge(table, paper.read("asg").claims, profile)
     sound = sum(record["kind"] != UNREADABLE for record in records)
@@ -40,6 +41,7 @@ def scorecard(path: Path) -> str:
         lessons.headline(table, profile),
         "",
         _levels(table, profile),
+        *predicted,
         "",
         f"Of all {len(found)} claims: {sentences.verdicts(found)}. Not tested are those whose runs "
         "are not among these records or are not made here; the scorecard names each. "
@@ -65,6 +67,18 @@ def _of_claims(table: pd.DataFrame, profile: Profile) -> pd.DataFrame:
     if profile.pretraining.corpus == plans.EMBEDDED:
         return table
     return table[table["data_set"] != plans.EMBEDDED]
+
+
+def _predicted(table: pd.DataFrame, profile: Profile) -> list[str]:
+    """What the moves do on the embedded corpus, where that was run beside other data (D70)."""
+    own = table[table["data_set"] == plans.EMBEDDED]
+    if own.empty or profile.pretraining.corpus == plans.EMBEDDED:
+        return []
+    told = predictions.in_words(predictions.judged(own, predictions.MARGIN))
+    return [
+        "",
+        f"What the hypothesis predicts for the embedded corpus, {seeds(own)} (D70): {told}.",
+    ]
 
 
 def _levels(table: pd.DataFrame, profile: Profile) -> str:
