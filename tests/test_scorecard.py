@@ -203,8 +203,8 @@ def test_the_embedded_corpus_takes_no_part_in_the_claims_of_another_profile(tmp_
     (line,) = set(more.splitlines()) - set(as_before)
     assert line.startswith("What the hypothesis predicts for the embedded corpus, 2 pretraining ")
     # FT: 20 and 19 points, t = 12.7, so [13.1, 25.9]: more than 5 where nothing was to be gained
-    assert "as predicted: FT helps direction, FT helps order; " in line
-    assert line.endswith("; opposite: FT not needed for pattern.")
+    assert "as predicted: FT helps direction (+19.5 [+13.1, +25.9]), FT helps order (" in line
+    assert line.endswith("; opposite: FT not needed for pattern (+19.5 [+13.1, +25.9]).")
     smoke = pd.DataFrame({"data_set": ["toy", "toy-a"]})
     assert len(scorecard._of_claims(smoke, profiles.profile("smoke"))) == 2
 

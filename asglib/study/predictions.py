@@ -21,13 +21,13 @@ def outcome(predicted: str, low: float, high: float, margin: float) -> str:
     """Whether the interval of move - NONE, in points, is as predicted.
 
     >>> outcome("helps", 0.5, 2.0, 5.0), outcome("not needed", -1.0, 6.0, 5.0)
-    ('as predicted', 'not seen')
+    ('as predicted', 'open')
     """
     if predicted == HELPS:
         inside, outside = low > 0, high < 0
     else:
         inside, outside = low > -margin and high < margin, low > margin or high < -margin
-    return "as predicted" if inside else "opposite" if outside else "not seen"
+    return "as predicted" if inside else "opposite" if outside else "open"
 
 
 def gains(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -51,8 +51,9 @@ def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
 
 
 def in_words(judged: pd.DataFrame) -> str:
-    """The predictions by their outcomes: "as predicted: FT helps direction; not seen: ..."."""
+    """The predictions by their outcomes: "as predicted: FT helps direction (+2.8 [+1.6, +4.0])"."""
     verb = judged["predicted"].replace(NEEDLESS, f"{NEEDLESS} for")
-    told = judged["move"] + " " + verb + " " + judged["factor"]
+    size = judged["move - NONE, points"].str.split(", [0-9]", regex=True).str[0]
+    told = judged["move"] + " " + verb + " " + judged["factor"] + " (" + size + ")"
     heaps = told.groupby(judged["outcome"], sort=False).agg(", ".join)
     return "; ".join(f"{outcome}: {which}" for outcome, which in heaps.items())
