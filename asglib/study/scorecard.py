@@ -77,7 +77,7 @@ def _predicted(table: pd.DataFrame, profile: Profile) -> list[str]:
     told = predictions.in_words(predictions.judged(own, predictions.MARGIN))
     return [
         "",
-        f"What the hypothesis predicts for the embedded corpus, {seeds(own)} (D70): {told}.",
+        f"What the hypothesis predicts for the embedded corpus, {seeds(own)} (D70) – {told}.",
     ]
 
 
