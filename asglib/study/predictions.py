@@ -30,16 +30,17 @@ def outcome(predicted: str, low: float, high: float, margin: float) -> str:
     return "as predicted" if inside else "opposite" if outside else "open"
 
 
-def gains(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Each move - NONE on each factor, in points: cells and dots of study.tables."""
+def gains(table: pd.DataFrame) -> pd.DataFrame:
+    """Each move - NONE on each factor, in points: cells of study.tables."""
     moves = dict.fromkeys(move for move, _ in PREDICTED)
     tasks = dict.fromkeys(task for _, task in PREDICTED)
-    return differences(table, {move: (move, "NONE") for move in moves}, list(tasks))
+    cells, _ = differences(table, {move: (move, "NONE") for move in moves}, list(tasks))
+    return cells
 
 
 def judged(table: pd.DataFrame, margin: float) -> pd.DataFrame:
     """Each prediction with the difference to NONE and its outcome."""
-    cells = gains(table)[0].set_index(["row", "column"])
+    cells = gains(table).set_index(["row", "column"])
     lines = []
     for (move, task), predicted in PREDICTED.items():
         cell, factor = cells.loc[(move, task)], task.split("/")[1]
