@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from asglib.counting import counted
 from asglib.study import arguments as words
 from asglib.study.children import stoppable
 
@@ -149,7 +150,7 @@ def publish(options: argparse.Namespace) -> None:
 
     named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
-    print(f"{publishing.publish(named, workspace, records)} records in {records}")
+    print(f"{counted(publishing.publish(named, workspace, records), 'record')} in {records}")
     if named.evidence:
         scorecard.write_readme(ROOT / "README.md", records)
     else:
@@ -167,7 +168,8 @@ def restore(options: argparse.Namespace) -> None:
     named, workspace = profiles.profile(options.profile), words.workspace_of(options)
     records = records_of(named.name)
     written, there = publishing.restore(named, workspace, records)
-    print(f"{written} records written to {workspace.runs}, which has {there} of {records} now")
+    told = f"{counted(written, 'record')} written to {workspace.runs}"
+    print(f"{told}, which has {there:,} of {records} now")
 
 
 def check(options: argparse.Namespace) -> int:
@@ -192,12 +194,8 @@ def embed(options: argparse.Namespace) -> int:
         options.segments,
         workspace.device,
     )
-    bad = table.attrs["bad"]
-    for file in bad:
-        print(f"bad: {file['reason']}")
-    listed = f"; {len(bad)} bad files in {options.out}.bad.csv" if bad else ""
-    print(f"{len(table)} rows in {options.out}{listed}")
-    return 1 if bad else 0
+    print(embedding.summary(table, options.out))
+    return 1 if table.attrs["bad"] else 0
 
 
 def export(options: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from torch.backends import cudnn
 from asglib import audio
 from asglib.audio import RATE
 from asglib.config import between, need
+from asglib.counting import counted
 from asglib.encoder import Encoder, load
 from asglib.files import locked, whole, write_atomically
 from asglib.recordings import EmbeddingError, Recordings, sounds
@@ -65,6 +66,15 @@ def embed(
         found = pd.read_parquet(table)
         found.attrs["bad"] = _bad(table, key)
     return found
+
+
+def summary(table: pd.DataFrame, out: Path | str) -> str:
+    """A line a bad file of a table that `embed` has made, then what is in `out` and beside it."""
+    bad = table.attrs["bad"]
+    told = f"{counted(len(table), 'row')} in {out}"
+    if bad:
+        told += f"; {counted(len(bad), 'bad file')} in {out}.bad.csv"
+    return "\n".join([*(f"bad: {file['reason']}" for file in bad), told])
 
 
 def encoder_file(named: Path | str, runs: Path | None = None) -> Path:

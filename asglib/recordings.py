@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from asglib import audio, evaluation, metrics
 from asglib.audio import RATE, SOUNDS, AudioError
+from asglib.counting import counted
 from asglib.encoder import Encoder
 from asglib.files import load_checked, save_checked
 from asglib.folders import tree
@@ -95,8 +96,8 @@ class Recordings:
         self.reasons.append(reason)
         if wave is None:
             if i + 1 == len(self) and max(self.lengths) < 0:
-                told = f"none of {len(self)} files can be decoded; the first: {self.reasons[0]}"
-                raise EmbeddingError(told)
+                told = f"nothing can be decoded of {counted(len(self), 'file')}"
+                raise EmbeddingError(f"{told}; the first: {self.reasons[0]}")
             raise AudioError(reason)
         return wave
 

@@ -39,13 +39,13 @@ def cases(tmp_path_factory):
 REFUSED = {
     "sets/sc_backslash": (
         "speech_commands_v2",
-        "/speech_commands_v0.02/testing_list.txt: none of its 5 entries is a file here, the first "
-        "is 'backward\\ffffffff_nohash_0.wav': put",
+        "/speech_commands_v0.02/testing_list.txt: no file here is in this list of 5 names, the "
+        "first is 'backward\\ffffffff_nohash_0.wav': put",
     ),
     "sets/sc_nolists": ("speech_commands_v2", "/speech_commands_v0.02/testing_list.txt does not e"),
     "sets/dc_short": (
         "dcase2013",
-        "/dcase2013/dcase2013_task1_filenamekey.csv, line 2 has 1 cells where 4 belong: put",
+        "/dcase2013/dcase2013_task1_filenamekey.csv, line 2 has 1 cell where 4 belong: put",
     ),
     "sets/ns_key": (
         "nsynth",
@@ -71,7 +71,7 @@ REFUSED = {
     "csv/utf16": ("esc50", f"/{ESC}/meta/esc50.csv, line 1 is no UTF-8: save the file as UTF-8."),
     "csv/cp1252": ("esc50", f"/{ESC}/meta/esc50.csv, line 2 is no UTF-8: save the file as UTF-8."),
     "csv/unclosed_quote": ("esc50", f"/{ESC}/meta/esc50.csv, line 2 is no row of a csv ("),
-    "csv/nul": ("esc50", f"/{ESC}/meta/esc50.csv, line 12 has 1 cells where 7 belong: put"),
+    "csv/nul": ("esc50", f"/{ESC}/meta/esc50.csv, line 12 has 1 cell where 7 belong: put"),
     "csv/html_csv": (
         "esc50",
         f"/{ESC}/meta/esc50.csv has no column category, filename, fold, src_",
@@ -81,20 +81,20 @@ REFUSED = {
     "csv/nested": ("esc50", f"/{ESC}/meta/esc50.csv does not exist: extract the release as publ"),
     "csv/empty_category": ("esc50", f"/{ESC}: '' is no name of one class of 'category'"),
     "csv/header_only": ("esc50", f"/{ESC} holds none of the files of ESC-50 (ESC) (missing 0"),
-    "csv/upper_wav": ("esc50", "missing 10, empty 0; there are 10 .WAV files such as audio/1-1010"),
-    "csv/path_in_filename": ("esc50", "empty 0; there are 10 .wav files such as audio/1-1010-A-0"),
+    "csv/upper_wav": ("esc50", "missing 10, empty 0, but 10 .WAV files such as audio/1-1010"),
+    "csv/path_in_filename": ("esc50", "empty 0, but 10 .wav files such as audio/1-1010-A-0"),
     "sets/as_m4a": (
         "audioset",
-        "there are 5 .webm files such as 16k/_under_scor_30.webm, 5 .mkv files such as Speak/two_",
+        "but 5 .webm files such as 16k/_under_scor_30.webm, 5 .mkv files such as Speak/two_",
     ),
-    "sets/as_names": ("audioset", "there are 11 .wav files such as 16k/000001__under_scor_30.wav"),
+    "sets/as_names": ("audioset", "but 11 .wav files such as 16k/000001__under_scor_30.wav"),
     "sets/vc_m4a": (
         "voxceleb1",
-        "there are 5 .m4a files such as dev/wav/id10001/-ZcIwhmdeo4/00001",
+        "but 5 .m4a files such as dev/wav/id10001/-ZcIwhmdeo4/00001",
     ),
     "sets/ls_wav": (
         "librispeech",
-        "there are 7 .wav files such as train-clean-100/103/1240/103-12",
+        "but 7 .wav files such as train-clean-100/103/1240/103-12",
     ),
     "names_latin1": ("musan", "/musan: the name 'noise/x/caf\\xe9.wav' is no UTF-8: rename that f"),
 }
@@ -141,17 +141,17 @@ UNDERSTOOD = {
     "sets/tut_space": (
         "tut2018",
         {"train": 2, "test": 1},
-        ["1 .wav files such as audio/park-oslo"],
+        ["1 .wav file such as audio/park-oslo"],
     ),
     "sets/desed_comma": (
         "desed",
         {"train": 2, "valid": 2, "test": 1},
-        ["1 .wav files such as dataset/audio/train/unlabel_in_domain/Ynolabel"],
+        ["1 .wav file such as dataset/audio/train/unlabel_in_domain/Ynolabel"],
     ),
     "sets/vg_blank_last": (
         "vggsound",
         {"train": 6, "test": 1},
-        ["1 .wav files such as audio/-40DA"],
+        ["1 .wav file such as audio/-40DA"],
     ),
     "sets/fsdd_more": (
         "fsdd",
@@ -161,12 +161,12 @@ UNDERSTOOD = {
     "sets/ls_extra_subset": (
         "librispeech",
         {"train": 5, "test": 2},
-        ["1 .flac files such as dev-clean/84/121123/84-121123-0000.flac"],
+        ["1 .flac file such as dev-clean/84/121123/84-121123-0000.flac"],
     ),
     "sets/ls_stray": (
         "librispeech",
         {"train": 5, "test": 2},
-        ["1 .flac files such as train-clean-100/60/121082/combined.flac"],
+        ["1 .flac file such as train-clean-100/60/121082/combined.flac"],
     ),
     "sets/vc_layout": (
         "voxceleb1",

@@ -99,7 +99,7 @@ def test_a_job_that_another_command_has_taken_waits_while_others_are_computed(wo
     team = made(workspace, [evaluation("a"), evaluation("a2")], [evaluation("b")], size=1)
 
     def enough(line):
-        if "1 jobs with another command" in line and (workspace.runs / "b-0").exists():
+        if "1 job with another command" in line and (workspace.runs / "b-0").exists():
             raise InterruptedError
 
     with locked(workspace.runs / "0.lock"), pytest.raises(InterruptedError):

@@ -229,7 +229,7 @@ def test_load_says_what_to_do(tmp_path):
     (folder / "audio").rename(folder / "elsewhere")
     with pytest.raises(
         DataError,
-        match=r"none .* \(missing 10, empty 0; there are 9 .wav files such as elsewhere/.*\): extr",
+        match=r"none .* \(missing 10, empty 0, but 9 .wav files such as elsewhere/.*\): extr",
     ):
         load()
     (folder / "meta/esc50.csv").write_text("filename,fold\n1.wav,1\n")

@@ -210,7 +210,7 @@ def test_the_command_takes_a_runs_name(saved, folder, tmp_path, monkeypatch, cap
     monkeypatch.setenv("ASG_DEVICE", "cpu")
     words = ["embed", str(folder / "01.wav"), "--encoder", saved.parent.name, "--seconds", "0.25"]
     assert main([*words, "--out", str(tmp_path / "t.parquet")]) == 0
-    assert f"1 rows in {tmp_path}" in capsys.readouterr().out
+    assert f"1 row in {tmp_path}" in capsys.readouterr().out
     assert main([*words, "--segments", "--out", str(tmp_path / "t.parquet")]) == 2
     assert "exists and is a table of something else" in capsys.readouterr().err
 
@@ -226,7 +226,9 @@ def test_bad_input_is_one_sentence(encoder, folder, tmp_path):
         embed([], encoder)
     with pytest.raises(EmbeddingError, match="no sound is in this folder; .aif, .aiff"):
         embed([tmp_path], encoder)
-    with pytest.raises(EmbeddingError, match="none of 2 files can be decoded; the first: .*gone"):
+    with pytest.raises(
+        EmbeddingError, match="nothing can be decoded of 2 files; the first: .*gone"
+    ):
         embed([tmp_path / "gone.wav", text], encoder)
     for seconds in (0.008, 0, -1, 1e9, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match=r"the length of a segment in seconds is .*; give"):

@@ -67,10 +67,10 @@ REFUSED = {
     "path,split,group,split\na.wav,train,x,test\n": "index.csv has two columns split",
     LIST + "../own/a.wav,train,,no\n": "names '../own/a.wav', outside the folder",
     LIST + "/etc/a.wav,train,,no\n": "names '/etc/a.wav', outside the folder",
-    LIST + "./a.wav,test,,no\n": "file 'a.wav' is in train and test, one of 1 ",
+    LIST + "./a.wav,test,,no\n": "1 file in several splits, the first 'a.wav' in train and test: ",
     LIST + "a.wav,train,,no\n": "the list names 1 clip twice, such as 'a.wav'",
-    LIST + "c.wav,valid,y,no\nd.wav,train,y,no\n": "group 'y' is in test and valid and train, one ",
-    LIST + "c.wav,test,x,no\nd.wav,train,y,no\n": "group 'x' is in train and test, one of 2 that",
+    LIST + "c.wav,valid,y,no\nd.wav,train,y,no\n": "the first 'y' in test and valid and train",
+    LIST + "c.wav,test,x,no\nd.wav,train,y,no\n": "2 groups in several splits, the",
     LIST + "c.wav,dev,x,no\n": "index.csv, line 4: 'dev' is none of train, valid, test",
     "path,split,group,fold\na.wav,train,x,one\n": "line 2: 'one' is no fold",
     "path,split,group,start\na.wav,train,x,1\n": "a column may not be called start: rename it",
@@ -129,7 +129,7 @@ def test_empty_folders_and_folders_without_sound_are_refused(tmp_path):
     with pytest.raises(DataError, match="own is empty: put sound files there"):
         index.load("own", tmp_path, tmp_path / "cache")
     fixture_trees.text(tmp_path / "own/x.m4a", "no sound that is read")
-    with pytest.raises(DataError, match="none of the files of own .*there are 1 .m4a files such"):
+    with pytest.raises(DataError, match="none of the files of own .*, but 1 .m4a file such"):
         index.load("own", tmp_path, tmp_path / "cache")
 
 
@@ -145,7 +145,7 @@ def test_only_ravdess_may_have_a_group_in_two_splits(tmp_path):
     assert table.group.tolist() == ["x", "x"] and table.fold.tolist() == [1, 1]
     text = text.replace("speaker", "keyword").replace("x,sad", "alexa,sad")
     fixture_trees.text(tmp_path / "wake-words/index.csv", text.format("a", "b"))
-    with pytest.raises(DataError, match="group 'x' is in train and test"):
+    with pytest.raises(DataError, match="1 group in several splits, the first 'x' in"):
         index.load("wake-words", tmp_path, tmp_path / "cache")
 
 

@@ -23,8 +23,8 @@ def test_each_defect_once():
         "NONE (linear, frozen, pretrained on esc50) on fsdd/digit, seed 0, has no accuracy: "
         "no positives.",
         "fsdd/digit: no test clip of class seven: accuracy is of the others.",
-        "fsdd: 1 clips skipped, the first a.wav (NaN).",
-        "fsdd: 3 clips of the release are not there.",
+        "fsdd: 1 skipped clip, the first a.wav (NaN).",
+        "fsdd lacks 3 clips of the release.",
         "fsdd/digit (linear, frozen, esc50): data differs: "
         "d0 (NONE, ST, ASG, untrained, spectrogram); d1 (NONE).",
         "fsdd/digit (linear, frozen, esc50): epochs differs: 6 (NONE, ST, ASG); 3 (NONE).",
@@ -73,9 +73,11 @@ def test_a_collapse_and_clips_too_short_are_named():
         "CPC (waves, toy), seed 0, collapsed: it ranks 34% of the positives first, chance a third."
     ]
     flat = base | {"too_short": 7}
+    (_, one) = notes([*study(ASG=[0.8, 0.9]), flat | {"too_short": 1}])
+    assert one.endswith("left out 1 clip too short for its task.")
     assert notes([*study(ASG=[0.8, 0.9]), flat]) == [
         "CPC (waves, toy), seed 0, collapsed: its encoder gives all clips nearly one embedding.",
-        "CPC (waves, toy), seed 0, left out 7 clips, which are too short for its task.",
+        "CPC (waves, toy), seed 0, left out 7 clips too short for its task.",
     ]
 
 

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from asglib import audio, files
+from asglib.counting import counted
 from asglib.data import converted, index, places
 from asglib.data.inspection import each, inspect_all
 from asglib.data.listing import Uncopied
@@ -69,7 +70,7 @@ def convert(
     except BlockingIOError:
         raise ConvertError(f"{target}: another process is converting; wait for that one.") from None
     done = len(checked) - len(failed)
-    echo(f"{target}: {done:,} files converted, {len(failed):,} could not be")
+    echo(f"{target}: {counted(done, 'file')} converted, {len(failed):,} could not be")
     return target
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from asglib.config import ConfigError, need
+from asglib.counting import counted
 from asglib.data import content, index, toy
 from asglib.data.decoded import Decoded
-from asglib.data.listing import counted
 from asglib.data.places import clear, clear_folder, clear_lock, load_checked, locked, save_checked
 from asglib.data.sets import Task
 from asglib.data.workspace import Workspace

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from asglib.counting import counted
 from asglib.data import content, converted, listing
 from asglib.data.listing import FIXED, DataError, stamp
 from asglib.data.places import load_checked, locked, save_checked
@@ -102,9 +103,9 @@ def _build(wanted: DataSet, folder: Path, sounds: list[str]) -> pd.DataFrame:
         table = wanted.build(folder)
         table.attrs["unlisted"] = listing.unlisted(sounds, table)
     if table.empty:
-        counted = [f"{kind} {len(table.attrs[kind])}" for kind in ("missing", "empty")]
+        numbers = [f"{kind} {len(table.attrs[kind])}" for kind in ("missing", "empty")]
         others = table.attrs["unlisted"]
-        told = ", ".join(counted) + ("; there are " + ", ".join(others) if others else "")
+        told = ", ".join(numbers) + (", but " + ", ".join(others) if others else "")
         none = f"{folder} holds none of the files of {wanted.title}"
         raise DataError(f"{none} ({told}): {wanted.obtain}")
     classes = {task.label: class_names(table, task) for task in wanted.tasks.values()}
@@ -176,7 +177,7 @@ def label_ids(table: pd.DataFrame, task: Task) -> tuple[np.ndarray, tuple[str, .
         if unknown:
             raise DataError(
                 f"the {len(classes)} classes of '{task.label}' lack "
-                f"{listing.counted(len(unknown), 'label')} such as '{min(unknown)}': put the "
+                f"{counted(len(unknown), 'label')} such as '{min(unknown)}': put the "
                 "release's own lists back."
             )
     if not task.multi_label:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from asglib import folders
 from asglib.audio import SOUNDS
+from asglib.counting import counted
 
 # what people have instead of SOUNDS
 UNREAD = frozenset((".m4a", ".mp4", ".aac", ".webm", ".mkv", ".wma", ".3gp", ".amr", ".sph"))
@@ -151,17 +152,10 @@ def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for path in sorted(set(files) - {*table.path, *table.attrs["empty"]}):
         kinds.setdefault(os.path.splitext(path)[1], []).append(path)
-    found = kinds.items()
-    return [f"{len(paths):,} {kind} files such as {printable(paths[0])}" for kind, paths in found]
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "clip"), counted(2_565, "clip")
-    ('1 clip', '2,565 clips')
-    """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return [
+        f"{counted(len(paths), f'{kind} file')} such as {printable(paths[0])}"
+        for kind, paths in kinds.items()
+    ]
 
 
 def printable(path: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from asglib.counting import counted
 from asglib.data.listing import DataError, need
 
 FOLDERS = ("", "metadata", "meta", "csv", "data")  # where users keep a release's lists
@@ -85,7 +86,9 @@ def records(
     found = []
     for where, row in rows:
         if len(row) < wanted or any(row[len(header) :]):
-            raise DataError(f"{where} has {len(row)} cells where {len(header)} belong: {remedy}")
+            raise DataError(
+                f"{where} has {counted(len(row), 'cell')} where {len(header)} belong: {remedy}"
+            )
         found.append(dict.fromkeys(header, "") | dict(zip(header, row)) | {"where": where})
     return found
 
@@ -135,8 +138,8 @@ def parts(lists: dict[str, Path], known: set[str], form: re.Pattern = ANYTHING) 
         names = [line.split("\t")[0].strip() for line in lines(path)]
         if names and known and known.isdisjoint(names):
             raise DataError(
-                f"{path}: none of its {len(names)} entries is a file here, the first is "
-                f"'{names[0]}': {BACK}"
+                f"{path}: no file here is in this list of {counted(len(names), 'name')}, the first "
+                f"is '{names[0]}': {BACK}"
             )
         for name in names:
             if form.fullmatch(name) is None:

@@ -12,10 +12,11 @@ import soundfile
 import soxr
 
 from asglib import audio
+from asglib.counting import counted
 from asglib.data import converted, index, places, rirs, toy
 from asglib.data.convert import convert, target_of
 from asglib.data.inspection import DEFECTS, SHORTEST, inspect_all
-from asglib.data.listing import counted, walk
+from asglib.data.listing import walk
 from asglib.data.releases.folder import INDEX, has_index
 from asglib.data.sets import BANKS, DataSet
 

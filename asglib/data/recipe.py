@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from asglib import audio
+from asglib.counting import counted
 from asglib.data.fetch import DownloadError
-from asglib.data.listing import counted
 from asglib.data.sets import DATASETS
 from asglib.data.sound import write_sound
 from asglib.files import write_atomically

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from asglib.counting import counted
+
 TYPES = {"bool": {bool}, "int": {int}, "float": {int, float}, "str": {str}, "tuple": {tuple, list}}
 
 
@@ -56,7 +58,9 @@ def device(text: str) -> str:
         raise Refused(f"device {text!r} is unknown; use cpu, cuda or cuda:1.")
     number, there = int(text.partition(":")[2] or 0), torch.cuda.device_count()
     if text != "cpu" and number >= there:
-        raise Refused(f"device {text!r} is not there: torch finds {there} GPUs; use cpu.")
+        raise Refused(
+            f"device {text!r} is not there: torch finds {counted(there, 'GPU')}; use cpu."
+        )
     return text
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from distributed import Future, KilledWorker
 
 from asglib.config import Evaluation, Pretraining
+from asglib.counting import counted
 from asglib.files import locked
 from asglib.study import cluster
 from asglib.study.cluster import StudyError
@@ -158,8 +159,8 @@ class Crew:
             parts.append(f"about {minutes:.1f} min left")
         taken = sum(job.after > time.monotonic() for job in self.waiting)
         alone = sum(job.alone for job in self.waiting)
-        parts += [f"{taken} jobs with another command"] if taken else []
-        parts += [f"{alone} runs killed, to be tried again alone"] if alone else []
+        parts += [f"{counted(taken, 'job')} with another command"] if taken else []
+        parts += [f"{counted(alone, 'killed run')} to be tried again alone"] if alone else []
         return ", ".join(parts)
 
 

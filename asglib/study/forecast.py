@@ -10,6 +10,7 @@ import torch
 
 from asglib.audio import RATE
 from asglib.config import Evaluation, Pretraining, kept
+from asglib.counting import counted
 from asglib.data.clips import CACHE_LIMIT
 from asglib.data.index import DATASETS
 from asglib.data.workspace import Workspace
@@ -144,7 +145,7 @@ def summary(table: pd.DataFrame) -> str:
             "where a run was resumed."
         )
     lines = [
-        f"left out for want of {name}, {wants.get(name, 0)} runs: {reason}"
+        f"left out for want of {name}, {counted(wants.get(name, 0), 'run')}: {reason}"
         for name, reason in sorted(table.attrs["left out"].items())
     ]
     return "\n".join([text, *lines])

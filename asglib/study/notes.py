@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from asglib.counting import counted
 from asglib.study import systems
 from asglib.study.profiles import TWICE
 from asglib.study.records import evaluations, fewer_classes, label, set_aside
@@ -39,12 +40,12 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
         counts, name = row["counts"], row["data_set"]
         if absent := ", ".join(counts.get("absent_from_test", [])):
             yield f"{row['key']}: no test clip of class {absent}: {row['metric']} is of the others."
-        for kind, words in (("skipped", "clips skipped"), ("truncated", "files end too early")):
+        for kind, what in (("skipped", "skipped clip"), ("truncated", "file cut short")):
             if clips := counts.get(kind):
                 first = f"{clips[0]['path']} ({clips[0]['reason']})"
-                yield f"{name}: {len(clips)} {words}, the first {first}."
+                yield f"{name}: {counted(len(clips), what)}, the first {first}."
         if missing := counts.get("missing"):
-            yield f"{name}: {missing} clips of the release are not there."
+            yield f"{name} lacks {counted(missing, 'clip')} of the release."
 
 
 def _uneven(table: pd.DataFrame) -> Iterator[str]:
@@ -73,7 +74,7 @@ def _encoders(records: list[dict]) -> Iterator[str]:
         elif run.get("collapsed"):
             yield f"{name} collapsed: its encoder gives all clips nearly one embedding."
         if run.get("too_short"):
-            yield f"{name} left out {run['too_short']} clips, which are too short for its task."
+            yield f"{name} left out {counted(run['too_short'], 'clip')} too short for its task."
         classes, loss = run.get("classes"), run.get("final_loss")
         if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
             chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"

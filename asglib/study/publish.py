@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from asglib.config import Evaluation, Pretraining
+from asglib.counting import counted
 from asglib.data.places import locked
 from asglib.data.workspace import Workspace
 from asglib.study import paper, plans, pool, profiles
@@ -53,8 +54,8 @@ def _keep_what_is_there(path: Path, count: int) -> None:
     there = len(load_records(path)) if path.is_file() else 0
     if count < there:
         raise ResultsError(
-            f"{path} holds {there:,} records, here are {count:,}: restore them or compute the "
-            "rest; to publish fewer, move that file away first."
+            f"{path} holds {counted(there, 'record')}, here are {count:,}: restore them or compute "
+            "the rest; to publish fewer, move that file away first."
         )
 
 

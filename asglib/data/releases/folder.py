@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asglib.counting import counted
 from asglib.data import lists
 from asglib.data.listing import FIXED, SPLITS, DataError, audio, index
 
@@ -88,6 +89,6 @@ def _one_split(path: Path, table: pd.DataFrame, column: str, what: str) -> None:
     if len(crossing):
         name, where = crossing.index[0], " and ".join(crossing.iloc[0])
         raise DataError(
-            f"{path}: {what} '{name}' is in {where}, one of {len(crossing)} that are in several "
-            "splits: leave each in one."
+            f"{path}: {counted(len(crossing), what)} in several splits, the first '{name}' in "
+            f"{where}: leave each in one."
         )

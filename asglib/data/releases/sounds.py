@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from asglib.counting import counted
 from asglib.data import lists
 from asglib.data.listing import DataError, audio, held_out, index, need
 
@@ -64,7 +65,9 @@ def dcase2013(folder: Path) -> pd.DataFrame:
     key, folds = lists.find(folder, "dcase2013_task1_filenamekey.csv"), {}
     for where, cells in list(lists.cells(key))[1:] if key else ():
         if len(cells) < 4:
-            raise DataError(f"{where} has {len(cells)} cells where 4 belong: {lists.BACK}")
+            raise DataError(
+                f"{where} has {counted(len(cells), 'cell')} where 4 belong: {lists.BACK}"
+            )
         fold = cells[0].partition("_")[0]  # "fold1_testset"
         folds[os.path.basename(cells[3])] = lists.number(fold, "fold", where)
     rows = []
