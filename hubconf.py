@@ -15,6 +15,5 @@ dependencies = [
 def asg(path: str):
     """A saved encoder, from its file or its run's folder: waves [B, N] at 16 kHz -> [B, D]."""
     from asglib import load
-    from asglib.embedding import encoder_file
 
-    return load(encoder_file(path))
+    return load(path)

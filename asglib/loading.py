@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def load(path: Path | str) -> Encoder:
-    """The encoder that a run saved: waves [B, N] -> [B, D], in evaluation mode.
+    """The encoder of a file or of its run's folder: waves [B, N] -> [B, D], in evaluation mode.
 
     ConfigError: it is none, or not what the run has written.
     """
     from asglib import embedding  # takes seconds, which `import asglib` alone does not
 
-    return embedding.saved(path)
+    return embedding.saved(embedding.encoder_file(path))
 
 
 def embed(files: Iterable[Path | str], encoder: Encoder | Path | str, **how: Any) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import ROOT, gen
+from conftest import ROOT, gen, same_bits
 
 import asglib
 from asglib import hear
@@ -43,3 +43,9 @@ def test_torch_hub_loads_it(saved):
     model = torch.hub.load(str(ROOT), "asg", source="local", path=str(saved.parent))
     waves = torch.randn(2, 16_000, generator=gen())
     assert torch.equal(model(waves), asglib.load(saved)(waves)) and not model.training
+
+
+def test_a_run_is_named_by_its_folder_everywhere(saved, tmp_path):
+    assert same_bits(asglib.load(saved.parent), asglib.load(saved))
+    with pytest.raises(ConfigError, match="encoder.safetensors: there is no such file"):
+        asglib.load(tmp_path)
