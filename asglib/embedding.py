@@ -24,6 +24,7 @@ from asglib.counting import counted
 from asglib.encoder import Encoder, load
 from asglib.files import locked, whole, write_atomically
 from asglib.recordings import EmbeddingError, Recordings, sounds
+from asglib.shortest import shortest
 
 SECONDS = 3.0  # of a segment: 300 frames, 3.2
 NOTE = b"asglib embeddings"  # what a finished table says of itself
@@ -48,8 +49,8 @@ def embed(
     paths, network = sounds(files), encoder
     if not isinstance(network, Encoder):
         network = saved(encoder_file(encoder))
-    least = network.frontend.config.n_fft // 2 + 1  # what the front end takes
-    between("the length of a segment in seconds", seconds, least / RATE, audio.LONGEST)
+    least = shortest(network) / RATE
+    between("the length of a segment in seconds", seconds, least, audio.LONGEST)
     samples = round(seconds * RATE)
     about = {"encoder": network.name, "D": network.dim, "seconds": seconds, "segments": segments}
     key = _key(about, paths, network)
@@ -110,6 +111,8 @@ def _key(about: dict, paths: list[Path], network: Encoder) -> str:
 
 def _bad(table: Path, key: str) -> list[dict] | None:
     """The bad files of this finished table, None where there is none; another one is refused."""
+    if table.is_dir():
+        raise EmbeddingError(f"{table} is a folder; name a file in it.")
     if not table.exists():
         return None
     try:

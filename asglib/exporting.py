@@ -9,6 +9,7 @@ import torch
 
 from asglib.encoder import Encoder
 from asglib.files import write_atomically
+from asglib.shortest import shortest
 
 NEEDED = ("onnx", "onnxscript")
 
@@ -31,21 +32,27 @@ class Whole(torch.nn.Module):
 def export(encoder: Encoder, path: Path | str) -> None:
     """Writes one ONNX file, waves [batch, samples] at 16 kHz -> embeddings [batch, D].
 
-    samples must exceed n_fft / 2. ExportError: the optional extra is not installed.
+    samples: 1,024 or more, 5,120 for Audio2Vec's networks. ExportError: the optional extra is not
+    installed, or it cannot write this network.
     """
     if lacking := [name for name in NEEDED if find_spec(name) is None]:
         raise ExportError(
             f"ONNX export needs {' and '.join(lacking)}: pip install -e '.[onnx]' installs them."
         )
-    free = torch.export.Dim("batch", min=1), torch.export.Dim("samples", min=1024)
+    least = max(1_024, shortest(encoder))
+    free = torch.export.Dim("batch", min=1), torch.export.Dim("samples", min=least)
     waves = torch.randn(2, 48_000, generator=torch.Generator().manual_seed(0))
-    program = torch.onnx.export(
-        Whole(encoder).cpu().eval(),
-        (waves,),
-        input_names=["waves"],
-        output_names=["embeddings"],
-        dynamic_shapes=(dict(enumerate(free)),),
-        dynamo=True,
-        verbose=False,
-    )
+    try:
+        program = torch.onnx.export(
+            Whole(encoder).cpu().eval(),
+            (waves,),
+            input_names=["waves"],
+            output_names=["embeddings"],
+            dynamic_shapes=(dict(enumerate(free)),),
+            dynamo=True,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError:
+        told = f"torch {torch.__version__} cannot write {encoder.name!r} as ONNX"
+        raise ExportError(f"{told}: use the encoder itself, by asglib.load.") from None
     write_atomically(Path(path), lambda out: program.save(out))

@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# what people have instead of audio.SOUNDS
+UNREAD = frozenset((".m4a", ".mp4", ".aac", ".webm", ".mkv", ".wma", ".3gp", ".amr", ".sph"))
+
 
 def tree(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """(path below `folder` that ends in "/", names of its files) of it and every folder below.

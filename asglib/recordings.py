@@ -17,7 +17,7 @@ from asglib.audio import RATE, SOUNDS, AudioError
 from asglib.counting import counted
 from asglib.encoder import Encoder
 from asglib.files import load_checked, save_checked
-from asglib.folders import tree
+from asglib.folders import UNREAD, tree
 
 BATCH = 128  # segments of a step, as in evaluation, and of a part on disk
 
@@ -34,7 +34,8 @@ def sounds(files: Iterable[Path | str]) -> list[Path]:
         inside = [given]
         if given.is_dir():
             below = [given / f"{top}{name}" for top, names in tree(given) for name in names]
-            inside = sorted(path for path in below if path.suffix.lower() in SOUNDS and _file(path))
+            known = SOUNDS | UNREAD  # of these the second are bad files, told and not passed over
+            inside = sorted(path for path in below if path.suffix.lower() in known and _file(path))
             if not inside:
                 ends = ", ".join(sorted(SOUNDS))
                 raise EmbeddingError(f"{given}: no sound is in this folder; {ends} are read.")
@@ -47,6 +48,21 @@ def sounds(files: Iterable[Path | str]) -> list[Path]:
 def _file(path: Path) -> bool:
     """A file, or a link to one that is gone, which is a bad file; neither a folder nor a pipe."""
     return path.is_file() or (path.is_symlink() and not path.exists())
+
+
+def _read(path: Path) -> np.ndarray:
+    """audio.read; AudioError: also what to do where it is not the decoder's to say."""
+    try:
+        return audio.read(path)
+    except AudioError:
+        if not path.exists():
+            raise AudioError(f"{path}: there is no such file; correct its name.") from None
+        if path.is_file() and not path.stat().st_size:
+            raise AudioError(f"{path}: it is empty; copy it again.") from None
+        if path.suffix.lower() in UNREAD:
+            told = f"{path.suffix} is not read; convert it to wav or flac."
+            raise AudioError(f"{path}: {told}") from None
+        raise
 
 
 class Recordings:
@@ -89,7 +105,7 @@ class Recordings:
         try:
             if self.path(i) != str(self.paths[i]):
                 raise AudioError(f"{self.path(i)}: its name is no UTF-8; rename it.")
-            wave, reason = audio.read(self.paths[i]), ""
+            wave, reason = _read(self.paths[i]), ""
         except AudioError as error:
             wave, reason = None, str(error)
         self.lengths.append(-1 if wave is None else len(wave))

@@ -25,6 +25,7 @@ from asglib.config import ConfigError, Frontend
 from asglib.data import index
 from asglib.encoder import build, save_encoder
 from asglib.recordings import EmbeddingError
+from asglib.shortest import shortest
 
 SMALL = Frontend(window=256, n_fft=256)
 SECONDS = 0.25
@@ -123,7 +124,9 @@ def test_bad_files_are_listed_with_reasons(encoder, folder, tmp_path):
     assert [file["path"] for file in table.attrs["bad"]] == list(map(str, bad))
     listed = pd.read_csv(tmp_path / "table.parquet.bad.csv")
     assert listed.to_dict("records") == table.attrs["bad"]
-    assert listed.reason.str.contains("cannot be decoded|not finite|no samples").all()
+    assert listed.reason.str.contains(
+        "cannot be decoded|not finite|no samples|is empty|no such file"
+    ).all()
 
 
 def test_a_second_call_finds_the_table(encoder, folder, tmp_path, monkeypatch):
@@ -146,7 +149,8 @@ def test_an_output_of_another_kind_is_refused(what, encoder, folder, tmp_path):
         out.mkdir()
     else:
         out.write_text("mine") if what == "text" else pd.DataFrame({"a": [1]}).to_parquet(out)
-    with pytest.raises(EmbeddingError, match="mine exists and is a table of something else"):
+    told = "is a folder; name a file in" if what == "folder" else "exists and is a table of someth"
+    with pytest.raises(EmbeddingError, match=f"mine {told}"):
         embed([folder], encoder, out=out)
     assert out.exists() and len(list(tmp_path.iterdir())) == 1
 
@@ -264,7 +268,30 @@ def test_a_link_that_leads_nowhere_is_a_bad_file(encoder, tmp_path):
     table = asglib.embed([tmp_path], encoder)
     assert table.path.tolist() == [str(tmp_path / "there.wav")]
     (bad,) = table.attrs["bad"]
-    assert bad["path"] == str(tmp_path / "gone.wav") and "cannot be decoded" in bad["reason"]
+    assert bad["path"] == str(tmp_path / "gone.wav") and "there is no such file" in bad["reason"]
+
+
+def test_what_is_not_read_is_told_and_not_passed_over(encoder, tmp_path):
+    """A phone's recordings beside others: they were passed over, and nothing was said."""
+    write(tmp_path / "a.wav", tone(440, 0.5))
+    (tmp_path / "b.wav").write_bytes(b"")
+    (tmp_path / "memo.M4A").write_bytes(b"\0\0\0\x1cftypM4A ")
+    (tmp_path / "notes.txt").write_text("no sound")
+    table = asglib.embed([tmp_path], encoder)
+    assert table.path.tolist() == [str(tmp_path / "a.wav")]
+    empty, memo = (bad["reason"] for bad in table.attrs["bad"])
+    assert empty == f"{tmp_path / 'b.wav'}: it is empty; copy it again."
+    assert memo == f"{tmp_path / 'memo.M4A'}: .M4A is not read; convert it to wav or flac."
+
+
+def test_the_shortest_wave_is_what_the_network_takes(folder):
+    """Audio2Vec halves 32 frames of 10 ms five times, BYOL-A 8 three times; CPC: 955 samples."""
+    mel = Frontend(window=400, n_mels=64)
+    known = {"audio2vec": 32 * 160, "byol_a": 8 * 160, "cpc-tiny": 955, "tiny": 257}
+    assert {name: shortest(build(name, mel)) for name in known} == known
+    with pytest.raises(ConfigError, match="segment in seconds is 0.2; give 0.32 to 7200"):
+        asglib.embed([folder / "39.wav"], build("audio2vec", mel), seconds=0.2)
+    assert len(asglib.embed([folder / "39.wav"], build("audio2vec", mel), seconds=0.32)) == 1
 
 
 def test_a_damaged_encoder_is_named_where_its_checksum_lies_beside_it(saved, folder, tmp_path):

@@ -11,11 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from asglib.audio import SOUNDS
 from asglib.counting import counted
 from asglib.data import content, converted, listing
 from asglib.data.listing import FIXED, DataError, stamp
 from asglib.data.places import load_checked, locked, save_checked
 from asglib.data.sets import DATASETS, DataSet, Task, row
+from asglib.folders import UNREAD
 
 __all__ = ["DATASETS", "DataError", "fingerprint", "find", "label_ids", "load", "row"]
 LISTS = frozenset((".csv", ".tsv", ".txt", ".json", ".parquet", ""))
@@ -134,7 +136,7 @@ def _survey(folder: Path) -> tuple[dict[str, str], list[str]]:
             suffix = os.path.splitext(name)[1].lower()
             if suffix in LISTS:
                 state[f"{folder}/{prefix}{name}"] = stamp(f"{folder}/{prefix}{name}")
-            elif suffix in listing.SOUNDS | listing.UNREAD:
+            elif suffix in SOUNDS | UNREAD:
                 sounds.append(prefix + name)
     return state, sounds
 

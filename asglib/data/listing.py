@@ -15,8 +15,6 @@ from asglib import folders
 from asglib.audio import SOUNDS
 from asglib.counting import counted
 
-# what people have instead of SOUNDS
-UNREAD = frozenset((".m4a", ".mp4", ".aac", ".webm", ".mkv", ".wma", ".3gp", ".amr", ".sph"))
 FIXED = ("path", "split", "fold", "start", "stop", "group")  # an index's columns that are no labels
 SPLITS = ("train", "valid", "test")
 
