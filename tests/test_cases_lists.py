@@ -85,7 +85,7 @@ REFUSED = {
     "csv/path_in_filename": ("esc50", "empty 0, but 10 .wav files such as audio/1-1010-A-0"),
     "sets/as_m4a": (
         "audioset",
-        "but 5 .webm files such as 16k/_under_scor_30.webm, 5 .mkv files such as Speak/two_",
+        "but 5 .webm files such as 16k/_under_scor_30.webm, to be converted to wav or flac, 5 .mkv",
     ),
     "sets/as_names": ("audioset", "but 11 .wav files such as 16k/000001__under_scor_30.wav"),
     "sets/vc_m4a": (

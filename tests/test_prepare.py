@@ -46,6 +46,16 @@ def test_clean_tree_has_no_defects(tree, tmp_path):
     assert len(said) == 2 and said[0].startswith("ESC-50") and said[1].endswith("esc50.json")
 
 
+def test_sounds_that_are_no_clips_are_told(tmp_path):
+    """Half of a folder was of a format that is not read, and only the report's file said so."""
+    (tmp_path / "data/birds").mkdir(parents=True)
+    soundfile.write(tmp_path / "data/birds/a.wav", tone(1.0), 16_000)
+    (tmp_path / "data/birds/memo.m4a").write_bytes(b"ftypM4A")
+    said = []
+    prepare.prepare("birds", tmp_path / "data", tmp_path / "cache", 1, echo=said.append)
+    assert said[2] == "no clips of it: 1 .m4a file such as memo.m4a, to be converted to wav or flac"
+
+
 def test_every_planted_defect_is_named(tree, tmp_path):
     planted = plant(tree)
     report, _ = run(tmp_path)

@@ -150,10 +150,12 @@ def unlisted(files: Iterable[str], table: pd.DataFrame) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for path in sorted(set(files) - {*table.path, *table.attrs["empty"]}):
         kinds.setdefault(os.path.splitext(path)[1], []).append(path)
-    return [
-        f"{counted(len(paths), f'{kind} file')} such as {printable(paths[0])}"
-        for kind, paths in kinds.items()
-    ]
+    found = []
+    for kind, paths in kinds.items():
+        remedy = ", to be converted to wav or flac" if kind.lower() in folders.UNREAD else ""
+        first = printable(paths[0])
+        found.append(f"{counted(len(paths), f'{kind} file')} such as {first}{remedy}")
+    return found
 
 
 def printable(path: str) -> str:

@@ -47,6 +47,8 @@ def prepare(
     echo(f"{data_set.title}: {counted(len(clips), 'clip')} in {folder}")
     if name not in index.DATASETS and not converted.is_one(folder) and not has_index(folder):
         echo(f"{folder} has no {INDEX}: all its clips are for training.")
+    for others in clips.attrs.get("unlisted", ()):
+        echo(f"no clips of it: {others}")
     checked = inspect_all(name, folder, clips.path, cache, workers)
     report = summary(data_set, folder, clips, checked)
     report["fingerprint"] = index.fingerprint(clips, folder, cache)
