@@ -10,7 +10,7 @@ from asglib.config import ConfigError
 from asglib.data.workspace import Workspace
 from asglib.methods import METHODS, asg
 from asglib.methods.contract import change, table
-from asglib.study import figures, plans, runs, tables
+from asglib.study import figures, plans, runs, systems, tables
 from asglib.study.evaluator import Evaluator
 from asglib.study.identity import closure
 from asglib.study.profiles import SMOKE
@@ -50,6 +50,12 @@ def test_its_code_is_in_its_runs_name_and_asgs_is_not(profile):
     found = closure(("asglib.training", type(config.settings).__module__))
     assert "dummy_method" in found and "asglib.methods.asg" not in found
     assert config.settings.views == 2 and not config.settings.labels
+
+
+def test_its_control_is_the_profiles_network_with_random_weights(profile):
+    """It was Audio2Vec's, another network on another front end."""
+    one, two = (plans.pretraining(profile, name, 0) for name in ("Near", systems.control("Near")))
+    assert (one.encoder, one.frontend) == (two.encoder, two.frontend) and two.epochs == 0
 
 
 def test_a_name_means_one_method_and_a_setting_one_field():

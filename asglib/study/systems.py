@@ -46,12 +46,15 @@ MOST = COMPARED | {
     "cpc": tuple(n for n in COMPARED["cpc"] if n not in ("CPC adv-65", "CPC adv-45", "CPC dot"))
 }
 NAMED = {"cpc": ("COLA", "CBoW", "SG", "TemporalGap", "Triplet")}  # by claims, of other papers
-UNTRAINED = {  # the control of a method, by its file; the others are Audio2Vec's family
-    "asg": "untrained",
-    "supervised": "untrained",
+UNTRAINED = {  # the control of a method with a network of its own, by its file
     "cola": "untrained COLA",
     "byol_a": "untrained BYOL-A",
     "cpc": "untrained CPC",
+    "audio2vec": "untrained A2V",
+    "autoencoder": "untrained A2V",
+    "multi_head": "untrained A2V",
+    "temporal_gap": "untrained A2V",
+    "triplet": "untrained A2V",
 }
 ON_WAVES = (*COMPARED["cpc"], "untrained CPC")  # without a front end
 SLICED = ("CBoW", "SG", "TemporalGap")  # need seconds of sound
@@ -70,7 +73,7 @@ def control(method: str) -> str:
     ('untrained CPC', 'untrained A2V', 'untrained')
     """
     room = type(METHODS[method]).__module__.rpartition(".")[2]
-    return UNTRAINED.get(room, "untrained A2V")
+    return UNTRAINED.get(room, "untrained")
 
 
 def controls(methods: Iterable[str]) -> tuple[str, ...]:
