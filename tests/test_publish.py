@@ -117,6 +117,14 @@ def test_nothing_is_restored_from_what_is_no_table(published):
         publish.restore(SMOKE, workspace, path)
 
 
+def test_records_that_all_stay_out_are_told(published, monkeypatch):
+    """Without --data every run has another name: "0 records written" and status 0."""
+    _, workspace, _, path = published
+    monkeypatch.setattr(publish, "run_name", lambda run, workspace: "of other data")
+    with pytest.raises(ResultsError, match="smoke.parquet: none of its records fits this code a"):
+        publish.restore(SMOKE, workspace, path)
+
+
 def test_a_run_that_is_being_computed_is_left_alone(published):
     one, workspace, found, path = published
     with locked(workspace.runs / found[1]["run"] / "lock"):

@@ -61,7 +61,7 @@ def _keep_what_is_there(path: Path, count: int) -> None:
 
 def restore(profile: Profile, workspace: Workspace, path: Path) -> tuple[int, int]:
     """Writes the published records that `workspace` lacks into it: how many, and how many it has
-    then; ResultsError if the table cannot be read.
+    then; ResultsError if the table cannot be read, or none of its records fits.
 
     A record of other code or data has no planned run's name and stays out. Encoders are not
     published: a run that needs one trains it again.
@@ -72,6 +72,12 @@ def restore(profile: Profile, workspace: Workspace, path: Path) -> tuple[int, in
     able, _ = pool.available(plans.everything(profile), workspace)
     planned = {run_name(one, workspace): one for one in runs_of(able)}
     there = [name for name in published if name in planned]
+    if not there:
+        data = f"the data under {workspace.data}" if workspace.data else "no data root"
+        raise ResultsError(
+            f"{path}: none of its records fits this code and {data}: give --data the folder of "
+            "the sets, and check out the commit that published it."
+        )
     lacking = [name for name in there if record_of(planned[name], workspace) is None]
     written = 0
     for name in lacking:
