@@ -86,7 +86,7 @@ def pretrain(options: argparse.Namespace) -> None:
 
     from asglib import processes
     from asglib.data import index
-    from asglib.study import plans, profiles, runs
+    from asglib.study import notes, plans, profiles, runs
 
     workspace, world = words.workspace_of(options), int(os.environ.get("WORLD_SIZE", "1"))
     corpus = options.corpus
@@ -107,6 +107,8 @@ def pretrain(options: argparse.Namespace) -> None:
 
         _, record = runs.trained(run, workspace, tell)
         if speaks:
+            for sentence in notes.left_out(record["corpus"], record):
+                print(sentence)
             print(f"{record['run']}: {record['steps']} steps, final loss {record['final_loss']}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from conftest import noise, write
 
 from asglib.__main__ import main, parser
 from asglib.data.workspace import Workspace
@@ -342,3 +343,19 @@ def test_found_computes_nothing_here_nor_in_the_kernels(monkeypatch, tmp_path, w
     monkeypatch.setattr(build, "reproduce", lambda *given: asked.append(given[5]) or 0)
     assert main(["reproduce", "--runs", str(tmp_path), *words]) == 0
     assert [asked[0].computes, Workspace.here().computes] == [computes, computes]
+
+
+def test_a_pretraining_says_what_it_could_not_use(tmp_path, monkeypatch, capsys):
+    """Of one's own recordings: they stood in the record only."""
+    folder = tmp_path / "birds"
+    for number in range(33):
+        write(folder / f"{number}.wav", noise(9_000, number))
+    (folder / "text.wav").write_text("no sound")
+    (folder / "empty.wav").write_bytes(b"")
+    monkeypatch.setenv("ASG_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("ASG_DEVICE", "cpu")
+    words = ["pretrain", "--method", "untrained", "--corpus", str(folder)]
+    assert main(words) in (None, 0)
+    *_, skipped, missing, last = capsys.readouterr().out.splitlines()
+    assert skipped.startswith(f"birds: 1 skipped clip, the first {folder / 'text.wav'} (")
+    assert missing == "birds: 1 clip missing or empty." and last.startswith("pretrain-untrained-")

@@ -24,7 +24,7 @@ def test_each_defect_once():
         "no positives.",
         "fsdd/digit: no test clip of class seven: accuracy is of the others.",
         "fsdd: 1 skipped clip, the first a.wav (NaN).",
-        "fsdd lacks 3 clips of the release.",
+        "fsdd: 3 clips missing or empty.",
         "fsdd/digit (linear, frozen, esc50): data differs: "
         "d0 (NONE, ST, ASG, untrained, spectrogram); d1 (NONE).",
         "fsdd/digit (linear, frozen, esc50): epochs differs: 6 (NONE, ST, ASG); 3 (NONE).",

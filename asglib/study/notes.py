@@ -40,12 +40,17 @@ def _counts(table: pd.DataFrame) -> Iterator[str]:
         counts, name = row["counts"], row["data_set"]
         if absent := ", ".join(counts.get("absent_from_test", [])):
             yield f"{row['key']}: no test clip of class {absent}: {row['metric']} is of the others."
-        for kind, what in (("skipped", "skipped clip"), ("truncated", "file cut short")):
-            if clips := counts.get(kind):
-                first = f"{clips[0]['path']} ({clips[0]['reason']})"
-                yield f"{name}: {counted(len(clips), what)}, the first {first}."
-        if missing := counts.get("missing"):
-            yield f"{name} lacks {counted(missing, 'clip')} of the release."
+        yield from left_out(name, counts)
+
+
+def left_out(name: str, counts: dict) -> Iterator[str]:
+    """What a run on a data set, or a corpus, could not use of its clips."""
+    for kind, what in (("skipped", "skipped clip"), ("truncated", "file cut short")):
+        if clips := counts.get(kind):
+            first = f"{clips[0]['path']} ({clips[0]['reason']})"
+            yield f"{name}: {counted(len(clips), what)}, the first {first}."
+    if missing := counts.get("missing"):
+        yield f"{name}: {counted(missing, 'clip')} missing or empty."
 
 
 def _uneven(table: pd.DataFrame) -> Iterator[str]:
