@@ -359,3 +359,7 @@ def test_a_pretraining_says_what_it_could_not_use(tmp_path, monkeypatch, capsys)
     *_, skipped, missing, last = capsys.readouterr().out.splitlines()
     assert skipped.startswith(f"birds: 1 skipped clip, the first {folder / 'text.wav'} (")
     assert missing == "birds: 1 clip missing or empty." and last.startswith("pretrain-untrained-")
+
+
+def test_a_folders_name_may_end_as_a_shell_completes_it():
+    assert parser().parse_args(["prepare", "birds/"]).name == "birds"

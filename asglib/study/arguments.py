@@ -203,8 +203,13 @@ def one_run(add) -> None:
     add("--corpus", metavar="FOLDER", help=corpus)
 
 
+def set_name(text: str) -> str:
+    """The name of a set or of a folder, which shells complete with a slash."""
+    return text.rstrip("/")
+
+
 def one_set(add) -> None:
-    add("name")
+    add("name", type=set_name)
     convert = "also write 16 kHz mono FLAC there, once"
     add("--convert", type=folder, metavar="FOLDER", help=convert)
     fetch = "fetch it first, where a stable public address exists"
