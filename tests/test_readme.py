@@ -72,8 +72,9 @@ def test_the_hours_of_small_are_those_that_were_timed():
     table = pd.read_csv(ROOT / "reports/hours.csv")
     hours = (table["runs"] * table["seconds"]).groupby(table["kind"]).sum() / 3600
     evaluations = table.loc[table["kind"] == "evaluation", "runs"].sum()
-    told = f"{hours['pretraining']:.1f} core-hours of pretraining, {hours['evaluation']:.1f} for "
-    assert f"{told}{evaluations:,} of its evaluations" in README
+    told = f"{hours['pretraining']:.1f} core-hours of pretraining and {hours['evaluation']:.1f} of "
+    assert f"{told}{evaluations:,} evaluations" in README
+    assert "about twelve hours on two cores" in README and round(hours.sum() / 2) == 12
 
 
 @pytest.fixture(scope="module")
