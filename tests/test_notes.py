@@ -72,6 +72,10 @@ def test_a_collapse_and_clips_too_short_are_named():
     assert told == [
         "CPC (waves, toy), seed 0, collapsed: it ranks 34% of the positives first, chance a third."
     ]
+    both = notes([*study(ASG=[0.8, 0.9]), *(base | {"seed": seed} for seed in (0, 2, 0))])
+    assert both == [
+        "CPC (waves, toy), seed 0, 2, collapsed: its encoder gives all clips nearly one embedding."
+    ]
     flat = base | {"too_short": 7}
     (_, one) = notes([*study(ASG=[0.8, 0.9]), flat | {"too_short": 1}])
     assert one.endswith("left out 1 clip too short for its task.")

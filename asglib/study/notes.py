@@ -70,17 +70,26 @@ def _uneven(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _encoders(records: list[dict]) -> Iterator[str]:
-    """Pretrainings that collapsed or left out clips, and supervised ones that hardly learned."""
+    """What became of pretrainings, the seeds of one method in one sentence."""
+    told: dict[tuple[str, str], list[str]] = {}
     for run in (record for record in records if record["kind"] == "pretraining"):
-        name = f"{run['method']} ({run['frontend']}, {run['corpus']}), seed {run['seed']},"
-        ranked = run.get("seen", {}).get("ranked", 1.0)
-        if run.get("collapsed") and ranked < RANKED:
-            yield f"{name} collapsed: it ranks {ranked:.0%} of the positives first, chance a third."
-        elif run.get("collapsed"):
-            yield f"{name} collapsed: its encoder gives all clips nearly one embedding."
-        if run.get("too_short"):
-            yield f"{name} left out {counted(run['too_short'], 'clip')} too short for its task."
-        classes, loss = run.get("classes"), run.get("final_loss")
-        if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
-            chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"
-            yield f"{name} is near chance: its loss ends at {loss:.2f}, {chance}."
+        name = f"{run['method']} ({run['frontend']}, {run['corpus']})"
+        for what in _faults(run):
+            told.setdefault((name, what), []).append(str(run["seed"]))
+    for (name, what), seeds in told.items():
+        yield f"{name}, seed {', '.join(dict.fromkeys(seeds))}, {what}."
+
+
+def _faults(run: dict) -> Iterator[str]:
+    """A pretraining that collapsed or left out clips, and a supervised one that hardly learned."""
+    ranked = run.get("seen", {}).get("ranked", 1.0)
+    if run.get("collapsed") and ranked < RANKED:
+        yield f"collapsed: it ranks {ranked:.0%} of the positives first, chance a third"
+    elif run.get("collapsed"):
+        yield "collapsed: its encoder gives all clips nearly one embedding"
+    if run.get("too_short"):
+        yield f"left out {counted(run['too_short'], 'clip')} too short for its task"
+    classes, loss = run.get("classes"), run.get("final_loss")
+    if run["method"] == "Sup." and classes and loss and loss > NEAR * math.log(classes):
+        chance = f"guessing among {classes} classes gives {math.log(classes):.2f}"
+        yield f"is near chance: its loss ends at {loss:.2f}, {chance}"
