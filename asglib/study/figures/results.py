@@ -22,7 +22,7 @@ VERDICTS = {  # colour, the bar's in style.css too, and marker: told apart witho
 OWN = "the average on its own scale"
 SHORT = ("not printed", "undefined")  # notes that fit into a panel
 ABOVE = 0.27  # of a line's height that the seeds' dots lie above the interval
-LETTERS = 88  # of a claim on its line
+LETTERS = 66  # of a claim on its line
 
 
 @drawn
@@ -125,7 +125,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
         return "no claim is measured"
     shown = shown.assign(y=range(len(shown)))
     palette, markers = (dict(zip(VERDICTS, part)) for part in zip(*VERDICTS.values()))
-    fig, ((axis,),) = panels(1, 1.2 + 0.42 * len(shown), width=6)
+    fig, ((axis,),) = panels(1, 1.4 + 0.42 * len(shown), width=4.6)
     _intervals(axis, shown, "verdict", palette, markers, size=35)
     for word in dict.fromkeys(shown["verdict"]):
         axis.scatter([], [], color=palette[word], marker=markers[word], label=f"ours: {word}")
@@ -140,7 +140,7 @@ def claims_chart(scorecard: pd.DataFrame) -> Figure | str:
         axis.text(0.005, y - 0.24, text, **where)
     axis.set_ylim(top=-0.85)
     axis.set_xlabel("points; right of the dotted line: as the paper claims")
-    one_legend(fig, columns=3)
+    one_legend(fig, columns=2)
     return fig
 
 
