@@ -210,11 +210,11 @@ def measured(profile: Profile, methods: Iterable[str]) -> list[Evaluation]:
 
 
 def embedded_corpus(profile: Profile) -> list[Evaluation]:
-    """NONE and ASG's moves, each alone, in `smoke`'s way on its corpus, which the predictions of
-    section 2.2 are about; by the profile's seeds for it (D70)."""
+    """NONE, NONE x2 and ASG's moves, each alone, in `smoke`'s way on its corpus, which predictions
+    of section 2.2 are about; by the profile's seeds for it (D70)."""
     if profile.pretraining.corpus != EMBEDDED:
         profile = replace(SMOKE, seeds=profile.embedded_seeds)
-    methods = ("NONE", *METHODS["ASG"].moves)
+    methods = ("NONE", TWICE, *METHODS["ASG"].moves)
     return [e for m in methods for e in evaluations(profile, m, profile.tasks)]
 
 

@@ -30,11 +30,11 @@ def outcome(predicted: str, low: float, high: float, margin: float) -> str:
     return "as predicted" if inside else "opposite" if outside else "open"
 
 
-def gains(table: pd.DataFrame) -> pd.DataFrame:
-    """Each move - NONE on each factor, in points: cells of study.tables."""
+def gains(table: pd.DataFrame, beside: str = "NONE") -> pd.DataFrame:
+    """Each move - NONE, or - NONE x2, on each factor, in points: cells of study.tables."""
     moves = dict.fromkeys(move for move, _ in PREDICTED)
     tasks = dict.fromkeys(task for _, task in PREDICTED)
-    cells, _ = differences(table, {move: (move, "NONE") for move in moves}, list(tasks))
+    cells, _ = differences(table, {move: (move, beside) for move in moves}, list(tasks))
     return cells
 
 
