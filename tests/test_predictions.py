@@ -77,4 +77,13 @@ def test_the_published_predictions_are_those_of_the_records():
         low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), stats.sem(gain))
         assert row[4] == f"{gain.mean():+.1f} [{low:+.1f}, {high:+.1f}], 33 seeds"
         assert row.outcome == predictions.outcome(row.predicted, low, high, predictions.MARGIN)
-    assert predictions.in_words(found) in (ROOT / "README.md").read_text()
+    told = predictions.in_words(found)
+    below = []
+    for move in ("FT", "FF", "SF"):
+        gain = (values[move] - values["NONE x2"]).mean(axis=1)
+        low, high = stats.t.interval(0.95, 32, gain.mean(), stats.sem(gain))
+        below += [f"{move} {gain.mean():+.1f}"] if high < 0 else []
+        assert low < 0 and (high < 0 or move == "FT")
+    at_equal_work = f"below: {', '.join(below)}; not told apart: FT."
+    readme = (ROOT / "README.md").read_text()
+    assert f"{told}. Beside NONE at equal work" in readme and at_equal_work in readme

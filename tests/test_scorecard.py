@@ -195,7 +195,8 @@ def test_rows_on_other_data_than_the_papers_are_counted(tmp_path):
 def test_the_embedded_corpus_takes_no_part_in_the_claims_of_another_profile(tmp_path):
     """D70: its records stand beside the others, and change the number of runs alone."""
     tasks = ["toy/direction", "toy/order", "toy/register", "toy/pattern"]
-    own = study(tasks, NONE=[0.5, 0.52], FT=[0.7, 0.71], FF=[0.4, 0.4], SF=[0.5, 0.53])
+    own = {"NONE": [0.5, 0.52], "FT": [0.7, 0.71], "FF": [0.4, 0.4], "SF": [0.5, 0.53]}
+    own = study(tasks, **own, **{"NONE x2": [0.8, 0.8]})
     own = [r | {"corpus": "toy"} for r in own]
     text = scorecard.scorecard(table(tmp_path / "small.parquet"))
     more = scorecard.scorecard(table(tmp_path / "small.parquet", [*small_records(), *own]))
@@ -204,7 +205,9 @@ def test_the_embedded_corpus_takes_no_part_in_the_claims_of_another_profile(tmp_
     assert line.startswith("What the hypothesis predicts for the embedded corpus, 2 pretraining ")
     # FT: 20 and 19 points, t = 12.7, so [13.1, 25.9]: more than 5 where nothing was to be gained
     assert "as predicted: FT helps direction (+19.5 [+13.1, +25.9]), FT helps order (" in line
-    assert line.endswith("; opposite: FT not needed for pattern (+19.5 [+13.1, +25.9]).")
+    assert "; opposite: FT not needed for pattern (+19.5 [+13.1, +25.9]). Beside NONE" in line
+    # -10, -9; -40, -40; -30, -27
+    assert line.endswith(" factors – below: FT -9.5, FF -40.0, SF -28.5.")
     smoke = pd.DataFrame({"data_set": ["toy", "toy-a"]})
     assert len(scorecard._of_claims(smoke, profiles.profile("smoke"))) == 2
 

@@ -75,9 +75,11 @@ def _predicted(table: pd.DataFrame, profile: Profile) -> list[str]:
     if own.empty or profile.pretraining.corpus == plans.EMBEDDED:
         return []
     told = predictions.in_words(predictions.judged(own, predictions.MARGIN))
+    as_long = sentences.apart(predictions.gains(own, plans.TWICE))
     return [
         "",
-        f"What the hypothesis predicts for the embedded corpus, {seeds(own)} (D70) – {told}.",
+        f"What the hypothesis predicts for the embedded corpus, {seeds(own)} (D70) – {told}. "
+        f"Beside NONE at equal work, on the average of its four factors – {as_long}.",
     ]
 
 
