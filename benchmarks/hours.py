@@ -139,6 +139,8 @@ def table(profile: str, workspace: Workspace, known: pd.DataFrame) -> Iterator[p
             seconds |= dict(zip(group, times))
             rows = [[*one, len(found[one]), seconds[one]] for one in found if one in seconds]
             yield pd.DataFrame(rows, columns=[*KIND, "runs", "seconds"]).dropna().round(1)
+        pool.close()
+        pool.join()
 
 
 def main() -> None:
