@@ -72,11 +72,13 @@ def test_the_published_predictions_are_those_of_the_records():
     assert values.index.tolist() == list(range(3, 36)) and values.notna().all(axis=None)
     found = [one for one in load_records(RECORDS) if one.get("data_set") == "toy"]
     found = predictions.judged(evaluations(found), predictions.MARGIN)
+    widest = 0.0
     for row in found.itertuples():
         gain = values[row.move, row.factor] - values["NONE", row.factor]
         low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), stats.sem(gain))
         assert row[4] == f"{gain.mean():+.1f} [{low:+.1f}, {high:+.1f}], 33 seeds"
         assert row.outcome == predictions.outcome(row.predicted, low, high, predictions.MARGIN)
+        widest = max(widest, (high - low) / 2)
     told = predictions.in_words(found)
     below = []
     for move in ("FT", "FF", "SF"):
@@ -86,4 +88,10 @@ def test_the_published_predictions_are_those_of_the_records():
         assert low < 0 and (high < 0 or move == "FT")
     at_equal_work = f"below: {', '.join(below)}; not told apart: FT."
     readme = (ROOT / "README.md").read_text()
+    assert f"the widest came out at +-{widest:.1f}." in readme
     assert f"{told}. Beside NONE at equal work" in readme and at_equal_work in readme
+
+
+def test_the_margin_of_the_notebook_is_that_of_the_summary():
+    (notebook,) = (ROOT / "notebooks").glob("05_*.ipynb")
+    assert f"MARGIN: float = {predictions.MARGIN}" in notebook.read_text()
