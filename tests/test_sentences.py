@@ -45,6 +45,19 @@ def test_a_limit_is_told_once_and_each_claim_names_its_own_by_number():
     assert not any(sentences.numbers(judged.assign(limits="")))
 
 
+def test_a_report_shows_claims_with_the_numbers_of_their_limits():
+    rows = [("a", "partly", "A - B: +1", "better", "A > B", "small"), ("b", "", "", "", "", "")]
+    columns = ["id", "verdict", "ours", "claim", "paper", "limits"]
+    shown = sentences.claims(pd.DataFrame(rows, columns=columns))
+    assert shown.loc["a"].tolist() == ["partly", "A - B: +1", "better", "A > B", "1"]
+    assert shown.loc["b", "limits"] == "" and shown.columns[0] == "verdict"
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    told = sentences.in_markdown(pd.DataFrame({"x": ["a|b", "c"], 2: [1.5, 2.0]}))
+    assert told.splitlines() == ["| x | 2 |", "| --- | --- |", "| a\\|b | 1.5 |", "| c | 2.0 |"]
+
+
 def test_bands_are_told_by_their_averages():
     lines = ("A", "average", 1.0), ("B", "average", 2.0), ("B", "x", 3.0)
     told = sentences.seen({"frozen": (cells(*lines), None)})
